@@ -1,0 +1,54 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "dmatop",
+  products: [
+    .executable(name: "dmatop", targets: ["dmatop"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    // The machine: events in, state and reports out. Standard library only.
+    .target(name: "DMADebugCore"),
+    // Bytes to events.
+    .target(name: "DMATrace", dependencies: ["DMADebugCore"]),
+    // One way to walk through a source of events.
+    .target(name: "DMATimeline", dependencies: ["DMADebugCore", "DMATrace"]),
+    // Rules and findings.
+    .target(name: "DMALint", dependencies: ["DMADebugCore", "DMATrace"]),
+    // The C shim over ncursesw.
+    .target(name: "CTerminal", linkerSettings: [.linkedLibrary("ncursesw")]),
+    // Cells, keys, widths; knows nothing of DMA.
+    .target(name: "TerminalKit", dependencies: ["CTerminal"]),
+    .executableTarget(
+      name: "dmatop",
+      dependencies: [
+        "DMADebugCore", "DMATrace", "DMATimeline", "DMALint", "TerminalKit",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]
+    ),
+    .executableTarget(
+      name: "dmatop-bench",
+      dependencies: ["DMADebugCore", "DMATrace", "DMATimeline", "DMALint"],
+      path: "Benchmarks"
+    ),
+
+    .target(
+      name: "TestSupport",
+      dependencies: ["DMADebugCore", "DMATrace"],
+      path: "Tests/TestSupport"
+    ),
+    .testTarget(name: "DMADebugCoreTests", dependencies: ["DMADebugCore", "TestSupport"]),
+    .testTarget(name: "DMATraceTests", dependencies: ["DMATrace", "TestSupport"]),
+    .testTarget(name: "DMATimelineTests", dependencies: ["DMATimeline", "TestSupport"]),
+    .testTarget(name: "DMALintTests", dependencies: ["DMALint", "DMATimeline", "TestSupport"]),
+    .testTarget(name: "TerminalKitTests", dependencies: ["TerminalKit"]),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["dmatop", "TestSupport", "DMATimeline", "DMALint"]
+    ),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,98 @@
+import DMADebugCore
+
+/// Something that turns the bytes of a capture into events.
+///
+/// A reader streams: it holds one piece of its input, whatever the length of the capture.
+public protocol TraceReader {
+  /// The names met so far.
+  var names: TraceNames { get }
+
+  /// What the reader has learned about the capture so far.
+  var summary: TraceSummary { get }
+
+  /// Empties `batch` and fills it with the next events.
+  ///
+  /// - Returns: `false` when the input has ended; the batch is empty then.
+  /// - Throws: ``TraceError`` when the input cannot be read or is not a capture.
+  mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool
+}
+
+/// A capture that cannot be read. Its description says what is wrong and what to do.
+public struct TraceError: Error, Sendable, CustomStringConvertible {
+  /// The input as the user named it, control characters escaped.
+  public var path: String
+  /// What is wrong, a sentence without a final full stop.
+  public var problem: String
+  /// What to do about it, or nothing.
+  public var advice: String
+
+  public init(path: String, problem: String, advice: String = "") {
+    self.path = path
+    self.problem = problem
+    self.advice = advice
+  }
+
+  public var description: String {
+    advice.isEmpty ? "\(path): \(problem)" : "\(path): \(problem)\n  \(advice)"
+  }
+}
+
+/// What a reader learned about a capture apart from its events.
+public struct TraceSummary: Sendable {
+  /// What the timestamps count.
+  public enum Clock: Sendable {
+    case nanoseconds
+    /// Ticks of a counter (`counter`, `uptime`, `x86-tsc`).
+    case ticks
+  }
+
+  /// A line that could not be understood.
+  public struct Malformed: Sendable {
+    /// From 1.
+    public var line: UInt64
+    /// Why, without the line's own text.
+    public var reason: String
+    /// The beginning of the line, control characters escaped.
+    public var excerpt: String
+
+    public init(line: UInt64, reason: String, excerpt: String) {
+      self.line = line
+      self.reason = reason
+      self.excerpt = excerpt
+    }
+  }
+
+  /// The name of the dialect, for people.
+  public var dialect = "unknown"
+  public var clock = Clock.nanoseconds
+  /// The kernel release that the capture states, such as `6.12.117`.
+  public var kernelRelease: String?
+  /// Lines read.
+  public var lines: UInt64 = 0
+  /// Events delivered.
+  public var events: UInt64 = 0
+  /// Events delivered that are of the `dma:` system.
+  public var dmaEvents: UInt64 = 0
+  /// Well-formed events of other kinds, passed over.
+  public var foreignEvents: UInt64 = 0
+  /// Lines that are no event and no known decoration, or whose payload is broken.
+  public var malformedLines: UInt64 = 0
+  /// The first few of them.
+  public var malformed: [Malformed] = []
+  /// Events that the tracer says it lost; 1 for a loss of unknown size.
+  public var lostEvents: UInt64 = 0
+  /// Events that were overwritten before the capture was saved (`entries-written` − `in-buffer`).
+  public var overwrittenEvents: UInt64 = 0
+  /// The last line had no line end and was no complete event.
+  public var cutOff = false
+  /// A `dma_map_phys` or `dma_unmap_phys` event, or such a hook caller, was met.
+  public var sawPhysEvents = false
+  /// A `dma_map_page`, `dma_map_resource` or one of their unmaps was met.
+  public var sawPageEvents = false
+  /// The capture has stack traces.
+  public var sawStacks = false
+  /// The capture has hits of the probe on `debug_dma_mapping_error`.
+  public var sawMapErrorHook = false
+
+  public init() {}
+}

@@ -20,6 +20,8 @@ public struct DriverID: Hashable, Sendable {
 
   /// A driver that nothing has named yet, printed `?`.
   public static let unknown = DriverID(rawValue: NameTable.unknown)
+  /// The bus `pci`, which every table of names begins with: devices are recognised as such.
+  public static let pci = DriverID(rawValue: NameTable.overflow + 1)
 }
 
 /// The names that occur in a trace, as the reader met them.
@@ -38,7 +40,10 @@ public struct TraceNames: Sendable {
   /// Call stacks.
   public var stacks = StackTable()
 
-  public init() {}
+  public init() {
+    let pci = drivers.intern("pci")
+    assert(pci == DriverID.pci.rawValue)
+  }
 }
 
 /// Call stacks interned to small integers; a stack is a list of symbol numbers, innermost first.

@@ -1,0 +1,108 @@
+/// The kernel's tree of active cachelines, of which it counts how many mappings begin in each.
+///
+/// Mirrors `active_cacheline_insert` and `active_cacheline_remove`, saturation included.
+struct CachelineTracker: Sendable {
+  /// What an insertion found.
+  enum Outcome {
+    /// Nobody had the cacheline.
+    case new
+    /// Somebody had; `intended` says that the first one had declared the overlap as intended.
+    case overlap(intended: Bool, exceeded: Bool)
+  }
+
+  /// The largest overlap that is stored.
+  static let maximumOverlap: UInt64 = 7
+
+  // A word a cacheline: number (58 bits), overlap (3), intended (1), used (1).
+  private static let overlapShift: UInt64 = 58
+  private static let intended: UInt64 = 1 << 61
+  private static let used: UInt64 = 1 << 62
+  private static let numberMask: UInt64 = (1 << 58) - 1
+
+  private var slots = [UInt64](repeating: 0, count: 64)
+  private var count = 0
+  private let hasher = KeyHasher()
+
+  init() {}
+
+  /// The cacheline of a physical address (`to_cacheline_number`).
+  @inline(__always)
+  static func number(_ physicalAddress: UInt64) -> UInt64 { physicalAddress >> 6 }
+
+  /// How many lines are active.
+  var activeCount: Int { count }
+
+  mutating func insert(_ number: UInt64, intended: Bool) -> Outcome {
+    if (count + 1) * 2 > slots.count { grow() }
+    let hasher = hasher
+    let outcome: Outcome = slots.withUnsafeMutableBufferPointer { slots in
+      let slot = Self.slot(number, slots, hasher)
+      let word = slots[slot]
+      guard word != 0 else {
+        slots[slot] = number | Self.used | (intended ? Self.intended : 0)
+        return .new
+      }
+      let overlap = word >> Self.overlapShift & Self.maximumOverlap
+      let exceeded = overlap == Self.maximumOverlap
+      if !exceeded { slots[slot] = word + 1 << Self.overlapShift }
+      return .overlap(intended: word & Self.intended != 0, exceeded: exceeded)
+    }
+    if case .new = outcome { count += 1 }
+    return outcome
+  }
+
+  /// Does nothing for a line that is not active: after saturation there are more ends than counted.
+  mutating func remove(_ number: UInt64) {
+    let hasher = hasher
+    let removed = slots.withUnsafeMutableBufferPointer { slots in
+      let slot = Self.slot(number, slots, hasher)
+      let word = slots[slot]
+      guard word != 0 else { return false }
+      if word >> Self.overlapShift & Self.maximumOverlap > 0 {
+        slots[slot] = word - 1 << Self.overlapShift
+        return false
+      }
+      let mask = slots.count - 1
+      var hole = slot
+      var next = (hole + 1) & mask
+      while slots[next] != 0 {
+        let home = Self.home(slots[next] & Self.numberMask, mask, hasher)
+        if (next - home) & mask >= (next - hole) & mask {
+          slots[hole] = slots[next]
+          hole = next
+        }
+        next = (next + 1) & mask
+      }
+      slots[hole] = 0
+      return true
+    }
+    if removed { count -= 1 }
+  }
+
+  @inline(__always)
+  private static func home(_ number: UInt64, _ mask: Int, _ hasher: KeyHasher) -> Int {
+    Int(hasher.hash(number, 0)) & mask
+  }
+
+  /// The slot of a line, or the free one where it would go.
+  @inline(__always)
+  private static func slot(
+    _ number: UInt64, _ slots: UnsafeMutableBufferPointer<UInt64>, _ hasher: KeyHasher
+  ) -> Int {
+    let mask = slots.count - 1
+    var slot = home(number, mask, hasher)
+    while slots[slot] != 0, slots[slot] & numberMask != number { slot = (slot + 1) & mask }
+    return slot
+  }
+
+  private mutating func grow() {
+    let old = slots
+    slots = Array(repeating: 0, count: old.count * 2)
+    let hasher = hasher
+    slots.withUnsafeMutableBufferPointer { slots in
+      for word in old where word != 0 {
+        slots[Self.slot(word & Self.numberMask, slots, hasher)] = word
+      }
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/// What is decided before the first event: boot parameters of the kernel and facts about the trace.
+public struct Configuration: Sendable {
+  public var generation: KernelGeneration
+  /// `dma_debug_entries=`: entries asked for at boot, 1 … 2^31.
+  public var entries: UInt32 = 65536
+  /// `dma_debug_driver=`.
+  public var driverFilter: [UInt8] = []
+  /// `dma_debug=off`.
+  public var isOff = false
+  /// The value of `all_errors` at boot.
+  public var allErrors: UInt32 = 0
+  /// The value of `num_errors` at boot.
+  public var numErrors: UInt32 = 1
+  /// Growing the pool beyond this many entries fails, as when the kernel is out of memory.
+  public var maximumEntries: UInt32 = .max
+  /// The machine's DMA alignment is smaller than a cacheline (x86): newer kernels are silent
+  /// about overlapping cachelines there.
+  public var isCoherentMachine = true
+  /// The trace begins at boot: nothing was mapped before its first event.
+  public var isComplete = false
+
+  public init(generation: KernelGeneration) {
+    self.generation = generation
+  }
+}

@@ -1,0 +1,370 @@
+extension DMADebug {
+  // MARK: Streaming mappings of one area
+
+  /// `debug_dma_map_page`, `debug_dma_map_resource`, `debug_dma_map_phys`.
+  mutating func mapSingle(_ event: DMAEvent, _ names: TraceNames) {
+    let generation = configuration.generation
+    let isResource = event.kind == .mapResource || event.attributes.contains(.mmio)
+    let hasFailed = event.dmaAddress == .max
+    if hasFailed && !(isResource && !generation.hasPhyType) { return }
+    if !isResource || generation.hasPhyType {
+      // dma-debug itself asks for the map error here: an older unchecked entry becomes checked.
+      _ = table.markChecked(event.device, event.dmaAddress)
+    }
+    let device = state(of: event.device)
+    if !isResource { noteAddressing(device, dma: event.dmaAddress, physical: event.address) }
+    var mapping = newMapping(event)
+    mapping.size = event.size
+    mapping.dmaAddress = event.dmaAddress
+    mapping.physicalAddress = event.address
+    mapping.flags = .physicalKnown
+    mapping.direction = event.direction
+    mapping.attributes = event.attributes
+    mapping.type = generation.hasPhyType ? .phy : isResource ? .resource : .single
+    mapping.mapError = .notChecked
+    if hookSeen { mapping.flags.insert(.hookWitnessed) }
+    if !isResource || generation.hasPhyType { mapping.flags.insert(.ownHitPending) }
+    add(mapping, event, names)
+  }
+
+  // MARK: Scatterlists
+
+  /// `debug_dma_map_sg`: an entry for each segment.
+  mutating func mapSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+    guard event.mappedEntries > 0 else { return }
+    let list = lists.insert(event, batch)
+    let listed = Int(lists[list].listedSegments)
+    let physicalCount = Int(event.physicalCount)
+    let device = state(of: event.device)
+    var live: UInt32 = 0
+    for segment in 0..<listed {
+      var mapping = newMapping(event)
+      mapping.dmaAddress = batch.segmentAddress(event, segment)
+      mapping.size = batch.segmentLength(event, segment)
+      mapping.direction = event.direction
+      mapping.attributes = event.attributes
+      mapping.type = .scatterGather
+      mapping.sgCallEntries = event.requestedEntries
+      mapping.sgMappedEntries = event.mappedEntries
+      mapping.sgList = list
+      if segment < physicalCount {
+        mapping.physicalAddress = batch.physicalAddress(event, segment)
+        mapping.flags = .physicalKnown
+        if segment == 0 {
+          noteAddressing(device, dma: mapping.dmaAddress, physical: mapping.physicalAddress)
+        }
+      }
+      guard takeEntry(event) else { break }
+      checkSGSegment(mapping, event, names)
+      insert(mapping, event, names)
+      live += 1
+    }
+    var hidden: UInt32 = 0
+    if event.flags.contains(.truncated), !isDisabled {
+      while hidden < event.mappedEntries - UInt32(listed), takeEntry(event) { hidden += 1 }
+      devices[device].hidden += hidden
+    }
+    lists.setEntries(list, live: live, hidden: hidden)
+  }
+
+  /// `debug_dma_unmap_sg`. The trace gives the pages; the segments are those of the mapped list.
+  mutating func unmapSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+    guard event.physicalCount > 0 else { return }
+    guard let list = lists.find(event, batch) else {
+      // The kernel's hook may still prove that it found nothing either.
+      if hookShowsInternals && !knowsOrigin(of: event.device) {
+        let reference = Reference(
+          device: event.device, dmaAddress: 0, size: 0, type: .scatterGather,
+          direction: event.direction, attributes: event.attributes,
+          sgCallEntries: event.physicalCount, sizeIsUnknown: true)
+        waitingFrees.append(
+          WaitingFree(reference: reference, event: event, number: eventCount - 1, isList: true))
+      } else {
+        undecided.unknownLists += 1
+      }
+      return
+    }
+    // Read what the list says before it is chosen: choosing may forget it.
+    let record = lists[list]
+    let requested = event.physicalCount
+    var mappedEntries: UInt32 = 0
+    let limit = record.isTruncated ? min(requested, record.listedSegments) : requested
+    for segment in 0..<limit {
+      if mappedEntries != 0, segment >= mappedEntries { break }
+      var reference = Reference(
+        device: event.device, dmaAddress: .max, size: 0, type: .scatterGather,
+        direction: event.direction, attributes: event.attributes, sgCallEntries: requested)
+      if segment < record.listedSegments {
+        reference.dmaAddress = lists.segmentAddress(list, Int(segment))
+        reference.size = lists.segmentLength(list, Int(segment))
+      }
+      if segment == 0 {
+        mappedEntries = table.findExact(reference).map { table[$0].sgMappedEntries } ?? 0
+      }
+      checkUnmap(reference, event, names)
+    }
+    let hidden = lists.chosen(list)
+    for _ in 0..<hidden { pool.give() }
+    devices[state(of: event.device)].hidden -= min(hidden, devices[state(of: event.device)].hidden)
+  }
+
+  // MARK: Allocations
+
+  /// `debug_dma_alloc_coherent`, `debug_dma_alloc_pages`.
+  mutating func allocate(_ event: DMAEvent, _ names: TraceNames) {
+    let isCoherent = event.kind == .alloc
+    let isHashed = event.flags.contains(.hashedPointer)
+    guard event.address != 0, DirectMap.isMemory(event.address, isHashed: isHashed) else { return }
+    let device = state(of: event.device)
+    directMap.remember(pointer: event.address, event.device, event.dmaAddress)
+    if !isHashed {
+      if devices[device].isDirect {
+        if directMap.learn(pointer: event.address, physical: event.dmaAddress) { trackAll() }
+      } else if devices[device].sample == nil {
+        devices[device].sample = (event.address, event.dmaAddress)
+      }
+    }
+    var mapping = newMapping(event)
+    mapping.dmaAddress = event.dmaAddress
+    mapping.size = event.size
+    mapping.cpuAddress = event.address
+    mapping.attributes = event.attributes
+    if isHashed { mapping.flags.insert(.hashedPointer) }
+    if isCoherent {
+      mapping.type = .coherent
+      mapping.direction = .bidirectional
+    } else {
+      mapping.type = noncoherentType
+      mapping.direction = event.direction
+      if !configuration.generation.hasNoncoherentType {
+        // Such a kernel takes the pages for an ordinary mapping, and asks for its map error.
+        _ = table.markChecked(event.device, event.dmaAddress)
+        mapping.mapError = .notChecked
+        mapping.flags.insert(.ownHitPending)
+        if hookSeen { mapping.flags.insert(.hookWitnessed) }
+      }
+    }
+    add(mapping, event, names)
+  }
+
+  /// What kernels call the pages of `dma_alloc_pages`.
+  private var noncoherentType: MappingType {
+    let generation = configuration.generation
+    return generation.hasNoncoherentType ? .noncoherent : generation.hasPhyType ? .phy : .single
+  }
+
+  /// `debug_dma_free_coherent`, `debug_dma_free_pages`.
+  mutating func free(_ event: DMAEvent, _ names: TraceNames) {
+    let isHashed = event.flags.contains(.hashedPointer)
+    guard event.address != 0, DirectMap.isMemory(event.address, isHashed: isHashed) else { return }
+    let isCoherent = event.kind == .free
+    let reference = Reference(
+      device: event.device, dmaAddress: event.dmaAddress, size: event.size,
+      type: isCoherent ? .coherent : noncoherentType,
+      direction: isCoherent ? .bidirectional : event.direction, attributes: event.attributes,
+      cpuAddress: event.address)
+    checkUnmap(reference, event, names)
+  }
+
+  /// `debug_dma_map_sg` for `dma_alloc_noncontiguous`: one segment, however many pages.
+  mutating func allocateSGTable(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+    let device = state(of: event.device)
+    var mapping = newMapping(event)
+    mapping.dmaAddress = event.dmaAddress
+    mapping.size = Self.pageAligned(event.size)
+    mapping.direction = event.direction
+    mapping.attributes = event.attributes
+    mapping.type = .scatterGather
+    mapping.sgCallEntries = max(event.physicalCount, event.requestedEntries)
+    mapping.sgMappedEntries = 1
+    if event.physicalCount > 0 {
+      mapping.physicalAddress = batch.physicalAddress(event, 0)
+      mapping.flags = .physicalKnown
+      noteAddressing(device, dma: event.dmaAddress, physical: mapping.physicalAddress)
+    }
+    add(mapping, event, names)
+  }
+
+  /// `debug_dma_unmap_sg` for `dma_free_noncontiguous`.
+  mutating func freeSGTable(_ event: DMAEvent, _ names: TraceNames) {
+    let requested = max(event.physicalCount, event.requestedEntries)
+    var reference = Reference(
+      device: event.device, dmaAddress: event.dmaAddress, size: Self.pageAligned(event.size),
+      type: .scatterGather, direction: event.direction, attributes: event.attributes,
+      sgCallEntries: requested)
+    let mappedEntries = table.findExact(reference).map { table[$0].sgMappedEntries } ?? 0
+    checkUnmap(reference, event, names)
+    // Without an entry the kernel goes on through the list, whose other segments were never mapped.
+    guard mappedEntries == 0, knowsOrigin(of: event.device) else { return }
+    reference.dmaAddress = .max
+    reference.size = 0
+    for _ in 1..<max(requested, 1) { checkUnmap(reference, event, names) }
+  }
+
+  private static func pageAligned(_ size: UInt64) -> UInt64 {
+    (size &+ 4095) & ~4095
+  }
+
+  // MARK: Entries
+
+  /// A mapping with what every event says.
+  @inline(__always)
+  private func newMapping(_ event: DMAEvent) -> Mapping {
+    var mapping = Mapping()
+    mapping.device = event.device
+    mapping.line = event.line
+    mapping.time = event.time
+    mapping.task = event.task
+    mapping.pid = event.pid
+    mapping.stack = event.stack
+    mapping.cpu = UInt16(truncatingIfNeeded: min(event.cpu, 0xffff))
+    return mapping
+  }
+
+  private mutating func add(_ mapping: consuming Mapping, _ event: DMAEvent, _ names: TraceNames) {
+    guard takeEntry(event) else { return }
+    insert(mapping, event, names)
+  }
+
+  /// `dma_entry_alloc`.
+  mutating func takeEntry(_ event: DMAEvent) -> Bool {
+    if isDisabled { return false }
+    switch pool.take() {
+    case .taken: break
+    case .grown(let total, let message):
+      if message {
+        log(.poolGrown, event, value: UInt64(total))
+        reports[reports.count - 1].base = UInt64(pool.requested)
+      }
+    case .outOfMemory:
+      isDisabled = true
+      log(.outOfMemory, event)
+      return false
+    }
+    return true
+  }
+
+  /// `add_dma_entry`: into the hash, then into the cacheline tracker.
+  private mutating func insert(
+    _ mapping: consuming Mapping, _ event: DMAEvent, _ names: TraceNames
+  ) {
+    let device = state(of: mapping.device)
+    devices[device].live += 1
+    let isTracked = mapping.direction != .toDevice
+    let physical = isTracked ? physicalAddress(of: mapping) : nil
+    if physical != nil { mapping.flags.insert(.tracked) }
+    if isTracked && physical == nil { mapping.flags.remove(.tracked) }
+    let index = table.insert(mapping)
+    guard isTracked else { return }
+    guard let physical else {
+      leaveUntracked(index, device)
+      return
+    }
+    // Freeing must find the cacheline even when the address becomes doubtful later.
+    table[index].physicalAddress = physical
+    track(index, physical, event, names)
+  }
+
+  /// `active_cacheline_insert` and what `add_dma_entry` makes of it.
+  private mutating func track(
+    _ index: UInt32, _ physical: UInt64, _ event: DMAEvent, _ names: TraceNames
+  ) {
+    let generation = configuration.generation
+    let attributes = table[index].attributes
+    let intended =
+      generation.allowsIntendedOverlap && !attributes.isDisjoint(with: .cachelinesIntended)
+    let number = CachelineTracker.number(physical)
+    guard
+      case .overlap(let firstIntended, let exceeded) = cachelines.insert(number, intended: intended)
+    else { return }
+    if exceeded, !intended, !hasLoggedExceededOverlap {
+      hasLoggedExceededOverlap = true
+      log(.exceededOverlap, event, value: number)
+      reports[reports.count - 1].mapping = table[index]
+    }
+    if attributes.contains(.skipCPUSync) { return }
+    if intended && firstIntended { return }
+    if generation.silentOnCoherentMachines && configuration.isCoherentMachine { return }
+    if losses > 0 {
+      undecided.afterLoss += 1
+      return
+    }
+    report(
+      .overlappingCacheline, event, device: event.device, names: names, mapping: table[index],
+      value: number)
+  }
+
+  /// `dma_entry_free` after `hash_bucket_del`.
+  mutating func removeEntry(_ index: UInt32) {
+    let mapping = table[index]
+    if mapping.flags.contains(.tracked) {
+      cachelines.remove(CachelineTracker.number(mapping.physicalAddress))
+    }
+    if mapping.sgList != Mapping.none { lists.entryLeft(mapping.sgList) }
+    let device = Int(mapping.device.rawValue)
+    devices[device].live -= 1
+    if devices[device].untracked.count > 64,
+      devices[device].untracked.count > 2 * Int(devices[device].live)
+    {
+      let table = table
+      devices[device].untracked.removeAll { table[$0.index].sequence != $0.sequence }
+    }
+    table.remove(index)
+    pool.give()
+  }
+
+  // MARK: Physical addresses
+
+  /// Takes a mapping as evidence of how the device addresses memory.
+  @inline(__always)
+  private mutating func noteAddressing(_ device: Int, dma: UInt64, physical: UInt64) {
+    directMap.note(physical: physical)
+    if dma != physical {
+      devices[device].seenIndirect = true
+    } else if !devices[device].seenDirect {
+      devices[device].seenDirect = true
+      becameDirect(device)
+    }
+  }
+
+  private mutating func becameDirect(_ device: Int) {
+    guard devices[device].isDirect else { return }
+    if let sample = devices[device].sample,
+      directMap.learn(pointer: sample.pointer, physical: sample.dmaAddress)
+    {
+      trackAll()
+    } else {
+      trackLate(device)
+    }
+  }
+
+  private mutating func leaveUntracked(_ index: UInt32, _ device: Int) {
+    devices[device].untracked.append((index, table[index].sequence))
+  }
+
+  /// The offset of the direct map has become known.
+  private mutating func trackAll() {
+    for device in devices.indices { trackLate(device) }
+  }
+
+  /// Puts allocations whose physical address has become known into the cacheline tracker, without
+  /// a word: at the time of their mapping nothing could be said.
+  private mutating func trackLate(_ device: Int) {
+    guard !devices[device].untracked.isEmpty else { return }
+    let waiting = devices[device].untracked
+    devices[device].untracked.removeAll()
+    for reference in waiting where table[reference.index].sequence == reference.sequence {
+      let mapping = table[reference.index]
+      guard let physical = physicalAddress(of: mapping) else {
+        devices[device].untracked.append(reference)
+        continue
+      }
+      let intended =
+        configuration.generation.allowsIntendedOverlap
+        && !mapping.attributes.isDisjoint(with: .cachelinesIntended)
+      _ = cachelines.insert(CachelineTracker.number(physical), intended: intended)
+      table[reference.index].physicalAddress = physical
+      table[reference.index].flags.insert(.tracked)
+    }
+  }
+}

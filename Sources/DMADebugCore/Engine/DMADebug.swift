@@ -1,0 +1,297 @@
+/// The machine: a user-space twin of the kernel's dma-debug.
+///
+/// A value. A copy is a checkpoint, from which the same events lead to the same state. Applying an
+/// event allocates nothing once the tables have grown to the size that the trace needs.
+public struct DMADebug: Sendable {
+  public let configuration: Configuration
+
+  var table = MappingTable()
+  var pool: EntryPool
+  var cachelines = CachelineTracker()
+  var lists = SGListTable()
+  var devices: [DeviceState] = []
+  var directMap = DirectMap()
+  var filter: DriverFilter
+
+  /// Everything is disabled for good: `dma_debug=off`, or out of memory.
+  public internal(set) var isDisabled: Bool
+  public internal(set) var errorCount: UInt32 = 0
+  public internal(set) var allErrors: UInt32
+  public internal(set) var numErrors: UInt32
+  var hasLoggedExceededOverlap = false
+
+  /// Reports since the last call of ``takeReports(_:)``.
+  var reports: [Report] = []
+  /// Events applied so far.
+  public internal(set) var eventCount: UInt64 = 0
+  public internal(set) var undecided = Undecided()
+  /// Writes to virtual files that the kernel refused.
+  public internal(set) var refusedWrites: UInt64 = 0
+
+  // Evidence.
+  /// How often the tracer lost events.
+  var losses: UInt32 = 0
+  /// Entries that are older than this may have been freed unseen.
+  var lossSequence: UInt64 = 0
+  /// The map-error hook was hit at all, so checks show.
+  var hookSeen = false
+  /// It was hit by dma-debug itself, so failed unmaps show.
+  var hookShowsInternals = false
+  /// Frees that found nothing and wait for the kernel's own hook hit as proof.
+  var waitingFrees: [WaitingFree] = []
+  /// Devices that a driver is leaving, whose managed memory is being released.
+  var leavingDevices: [LeavingDevice] = []
+
+  /// A free that found nothing.
+  struct WaitingFree: Sendable {
+    var reference: Reference
+    var event: DMAEvent
+    var number: UInt64
+    var isList: Bool
+  }
+
+  /// A device between `device_unbind_cleanup` and the end of its release.
+  struct LeavingDevice: Sendable {
+    var event: DMAEvent
+    var number: UInt64
+  }
+
+  public init(_ configuration: Configuration) {
+    self.configuration = configuration
+    pool = EntryPool(requested: configuration.entries, maximum: configuration.maximumEntries)
+    filter = DriverFilter(bootParameter: configuration.driverFilter)
+    isDisabled = configuration.isOff
+    allErrors = configuration.allErrors
+    numErrors = configuration.numErrors
+  }
+
+  // MARK: State
+
+  /// Live mappings that the trace lists.
+  public var liveCount: Int { table.count }
+
+  /// Every live mapping in the order of `dma-api/dump`.
+  public func liveMappings() -> [Mapping] {
+    table.inDumpOrder().map { table[$0] }
+  }
+
+  /// Calls `body` with every live mapping, in no particular order.
+  @inlinable
+  public func forEachLiveMapping(_ body: (Mapping) -> Void) {
+    for mapping in storedMappings where mapping.sequence != 0 { body(mapping) }
+  }
+
+  /// The store; entries with sequence 0 are free.
+  @usableFromInline var storedMappings: [Mapping] { table.entries }
+
+  /// Entries the pool has now, had left at worst, and has left.
+  public var poolCounters: (total: UInt32, minimumFree: UInt32, free: UInt32) {
+    configuration.isOff ? (0, 0, 0) : (pool.total, pool.minimumFree, pool.free)
+  }
+
+  /// The name of the driver filter, empty when it is off.
+  public var driverFilter: [UInt8] { filter.name }
+
+  /// What dma-debug prints before the device: its driver, or its bus when none is bound.
+  public func driver(of device: DeviceID) -> DriverID {
+    guard Int(device.rawValue) < devices.count else { return .unknown }
+    let state = devices[Int(device.rawValue)]
+    switch state.binding {
+    case .unknown: return .unknown
+    case .bound(let driver): return driver
+    case .unbound: return state.bus
+    }
+  }
+
+  /// The physical address of a mapping, or `nil` when the trace does not give it.
+  public func physicalAddress(of mapping: Mapping) -> UInt64? {
+    if mapping.flags.contains(.physicalKnown) { return mapping.physicalAddress }
+    return physicalAddress(
+      pointer: mapping.cpuAddress, isHashed: mapping.flags.contains(.hashedPointer),
+      device: mapping.device, dmaAddress: mapping.dmaAddress)
+  }
+
+  func physicalAddress(
+    pointer: UInt64, isHashed: Bool, device: DeviceID, dmaAddress: UInt64
+  ) -> UInt64? {
+    if !isHashed, let physical = directMap.physical(of: pointer) { return physical }
+    guard Int(device.rawValue) < devices.count, devices[Int(device.rawValue)].isDirect else {
+      return nil
+    }
+    return dmaAddress
+  }
+
+  /// Moves the reports since the last call to `sink`.
+  public mutating func takeReports(_ sink: inout [Report]) {
+    if reports.isEmpty { return }
+    sink.append(contentsOf: reports)
+    reports.removeAll(keepingCapacity: true)
+  }
+
+  /// Whether there are reports to take.
+  public var hasReports: Bool { !reports.isEmpty }
+
+  // MARK: Before the first event
+
+  /// Tells what a table beside the trace says of a device. A probe in the trace wins over it.
+  public mutating func describe(_ device: DeviceID, _ description: DeviceDescription) {
+    let index = state(of: device)
+    devices[index].bus = description.bus
+    devices[index].binding = description.driver.map { .bound($0) } ?? .unbound
+    devices[index].maximumSegmentSize = description.maximumSegmentSize
+    devices[index].segmentBoundary = description.segmentBoundary
+  }
+
+  /// The index of a device's state, which is made when it is new.
+  @inline(__always)
+  mutating func state(of device: DeviceID) -> Int {
+    let index = Int(device.rawValue)
+    if index >= devices.count { addDevices(upTo: index) }
+    return index
+  }
+
+  private mutating func addDevices(upTo index: Int) {
+    devices.append(contentsOf: repeatElement(DeviceState(), count: index + 1 - devices.count))
+  }
+
+  // MARK: Events
+
+  /// Applies one event of a batch.
+  public mutating func apply(_ event: DMAEvent, in batch: EventBatch, names: TraceNames) {
+    eventCount += 1
+    if !leavingDevices.isEmpty { finishLeaving(before: event, names) }
+    if !waitingFrees.isEmpty { expireWaiting() }
+    switch event.kind {
+    case .driverProbe: driverProbe(event, names)
+    case .busNotify: busNotify(event, names)
+    case .driverUnbind: driverUnbind(event)
+    case .lost: eventsLost()
+    default:
+      if isDisabled {
+        if event.kind == .marker { marker(event, batch, names) }
+        return
+      }
+      applyCall(event, batch, names)
+    }
+  }
+
+  private mutating func applyCall(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+    switch event.kind {
+    case .mapPage, .mapResource, .mapPhys: mapSingle(event, names)
+    case .unmapPage, .unmapResource, .unmapPhys: unmapSingle(event, names)
+    case .mapSG: mapSG(event, batch, names)
+    case .unmapSG: unmapSG(event, batch, names)
+    case .alloc, .allocPages: allocate(event, names)
+    case .free, .freePages: free(event, names)
+    case .allocSGTable: allocateSGTable(event, batch, names)
+    case .freeSGTable: freeSGTable(event, names)
+    case .syncSingleForCPU, .syncSingleForDevice: syncSingle(event, names)
+    case .syncSGForCPU, .syncSGForDevice: syncSG(event, batch, names)
+    case .mappingError: mappingErrorHook(event, names)
+    case .marker: marker(event, batch, names)
+    case .mapSGError, .allocSGTableError, .swiotlbBounced, .other: break
+    case .driverProbe, .busNotify, .driverUnbind, .lost: break
+    }
+  }
+
+  /// Ends the stream: what waits for proof stays undecided, what is being released is released.
+  public mutating func finish(names: TraceNames) {
+    for waiting in waitingFrees { countUndecided(waiting) }
+    waitingFrees.removeAll()
+    let leaving = leavingDevices
+    leavingDevices.removeAll()
+    for device in leaving {
+      released(device.event.device, device.event, number: device.number, names)
+    }
+  }
+
+  /// A marker of user space may write a virtual file: `dma-api: write FILE VALUE`.
+  private mutating func marker(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+    let text = batch.markerText(event)
+    guard text.starts(with: Self.writeMarker) else { return }
+    let rest = text.dropFirst(Self.writeMarker.count)
+    let file = rest.prefix { $0 != 0x20 }
+    guard let name = VirtualFile(file) else {
+      refusedWrites += 1
+      return
+    }
+    let outcome = write(name, rest.dropFirst(file.count + 1), event: event)
+    if outcome != nil { refusedWrites += 1 }
+  }
+
+  private static let writeMarker = Array("dma-api: write ".utf8)
+
+  private mutating func eventsLost() {
+    losses += 1
+    lossSequence = table.nextSequence
+  }
+
+  // MARK: Errors
+
+  /// `err_printk`: counts an error and decides whether the log shows it.
+  mutating func report(
+    _ kind: Report.Kind, _ event: DMAEvent, device: DeviceID, names: TraceNames,
+    reference: Reference? = nil, mapping: Mapping? = nil, value: UInt64 = 0,
+    freedPhysical: UInt64? = nil, number: UInt64? = nil
+  ) {
+    if let mapping, mapping.sequence < lossSequence {
+      // An entry from before a loss may be a ghost.
+      undecided.afterLoss += 1
+      return
+    }
+    errorCount &+= 1
+    var report = Report(kind, event: event)
+    report.eventNumber = number ?? eventCount - 1
+    report.device = device
+    report.driver = driver(of: device)
+    report.reference = reference
+    report.mapping = mapping
+    report.mappedPhysical = mapping.flatMap { physicalAddress(of: $0) }
+    report.freedPhysical = freedPhysical
+    report.value = value
+    report.isPrinted = passesFilter(device, names) && (allErrors != 0 || numErrors > 0)
+    if allErrors == 0, numErrors > 0 { numErrors -= 1 }
+    reports.append(report)
+  }
+
+  /// A line of the log that is no error.
+  mutating func log(_ kind: Report.Kind, _ event: DMAEvent, value: UInt64 = 0, text: [UInt8] = []) {
+    var report = Report(kind, event: event)
+    report.eventNumber = eventCount == 0 ? 0 : eventCount - 1
+    report.isPrinted = true
+    report.value = value
+    report.text = text
+    report.device = event.device
+    report.driver = driver(of: event.device)
+    reports.append(report)
+  }
+
+  private func passesFilter(_ device: DeviceID, _ names: TraceNames) -> Bool {
+    guard filter.isOn else { return true }
+    guard Int(device.rawValue) < devices.count,
+      case .bound(let driver) = devices[Int(device.rawValue)].binding
+    else { return filter.passes(nil) }
+    return filter.passes(names.drivers[driver.rawValue])
+  }
+
+  // MARK: Evidence
+
+  /// Whether every mapping of the device that is alive now was made inside the trace.
+  func knowsOrigin(of device: DeviceID) -> Bool {
+    if configuration.isComplete && losses == 0 { return true }
+    guard Int(device.rawValue) < devices.count else { return false }
+    return devices[Int(device.rawValue)].bornAtLoss == losses
+  }
+
+  /// Waiting for proof ends when the proof would long have come.
+  private mutating func expireWaiting() {
+    while let oldest = waitingFrees.first, oldest.number + 512 < eventCount {
+      countUndecided(oldest)
+      waitingFrees.removeFirst()
+    }
+  }
+
+  private mutating func countUndecided(_ waiting: WaitingFree) {
+    if waiting.isList { undecided.unknownLists += 1 } else { undecided.unknownFrees += 1 }
+  }
+}

@@ -1,0 +1,124 @@
+/// A hash table from keys that live elsewhere to indices of entries.
+///
+/// Open addressing with linear probing and backward-shift deletion. A slot is one word: the upper
+/// half is a 32-bit hash, from whose upper bits the home slot follows, the lower half the index.
+/// The hash is keyed at random per process, so that hostile input cannot choose collisions; nothing
+/// is ever printed in the order of the table.
+struct IndexTable: Sendable {
+  private static let free: UInt64 = .max
+
+  private var slots: [UInt64]
+  private var shift: UInt32
+  private(set) var count = 0
+
+  init() {
+    slots = Array(repeating: Self.free, count: 64)
+    shift = 32 - 6
+  }
+
+  /// Where `hash` is with an index that `matches`, or `nil`.
+  @inline(__always)
+  func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {
+    slots.withUnsafeBufferPointer { slots in
+      let mask = slots.count - 1
+      var slot = Int(hash >> shift)
+      while true {
+        let word = slots[slot]
+        if word == Self.free { return nil }
+        if UInt32(truncatingIfNeeded: word >> 32) == hash {
+          let index = UInt32(truncatingIfNeeded: word)
+          if matches(index) { return index }
+        }
+        slot = (slot + 1) & mask
+      }
+    }
+  }
+
+  /// Adds an index under a hash; the pair must not be in the table.
+  mutating func insert(_ hash: UInt32, _ index: UInt32) {
+    if (count + 1) * 2 > slots.count { grow() }
+    count += 1
+    place(UInt64(hash) << 32 | UInt64(index))
+  }
+
+  /// Puts another index in the place of one that is in the table.
+  mutating func replace(_ hash: UInt32, _ old: UInt32, with new: UInt32) {
+    let wanted = UInt64(hash) << 32 | UInt64(old)
+    let mask = slots.count - 1
+    var slot = Int(hash >> shift)
+    while slots[slot] != wanted {
+      precondition(slots[slot] != Self.free, "entry is not in the table")
+      slot = (slot + 1) & mask
+    }
+    slots[slot] = UInt64(hash) << 32 | UInt64(new)
+  }
+
+  /// Takes out a pair that is in the table.
+  mutating func remove(_ hash: UInt32, _ index: UInt32) {
+    let wanted = UInt64(hash) << 32 | UInt64(index)
+    let shift = shift
+    slots.withUnsafeMutableBufferPointer { slots in
+      let mask = slots.count - 1
+      var hole = Int(hash >> shift)
+      while slots[hole] != wanted {
+        precondition(slots[hole] != Self.free, "entry is not in the table")
+        hole = (hole + 1) & mask
+      }
+      var next = (hole + 1) & mask
+      while slots[next] != Self.free {
+        let home = Int(UInt32(truncatingIfNeeded: slots[next] >> 32) >> shift)
+        // A slot may move back when its home is not between the hole and itself.
+        if (next - home) & mask >= (next - hole) & mask {
+          slots[hole] = slots[next]
+          hole = next
+        }
+        next = (next + 1) & mask
+      }
+      slots[hole] = Self.free
+    }
+    count -= 1
+  }
+
+  private mutating func place(_ word: UInt64) {
+    let shift = shift
+    slots.withUnsafeMutableBufferPointer { slots in
+      let mask = slots.count - 1
+      var slot = Int(UInt32(truncatingIfNeeded: word >> 32) >> shift)
+      while slots[slot] != Self.free { slot = (slot + 1) & mask }
+      slots[slot] = word
+    }
+  }
+
+  private mutating func grow() {
+    let old = slots
+    slots = Array(repeating: Self.free, count: old.count * 2)
+    // Beyond 2^32 slots the hash would have no bits left; memory ends long before.
+    shift -= 1
+    for word in old where word != Self.free { place(word) }
+  }
+}
+
+/// Keyed hashing of small keys.
+struct KeyHasher: Sendable {
+  private let first: UInt64
+  private let second: UInt64
+
+  init() {
+    var generator = SystemRandomNumberGenerator()
+    first = generator.next() | 1
+    second = generator.next() | 1
+  }
+
+  @inline(__always)
+  func hash(_ a: UInt64, _ b: UInt64) -> UInt32 {
+    let product = (a ^ second).multipliedFullWidth(by: first &+ (b &* 0x9e37_79b9_7f4a_7c15 &* 2))
+    let mixed = (product.high ^ product.low) &* second
+    return UInt32(truncatingIfNeeded: mixed >> 32)
+  }
+
+  @inline(__always)
+  func hash(_ a: UInt64, _ b: UInt64, _ c: UInt64) -> UInt32 {
+    let inner = (a ^ first).multipliedFullWidth(by: second &+ (c &* 0xff51_afd7_ed55_8ccd &* 2))
+    return hash(inner.high ^ inner.low, b)
+  }
+}

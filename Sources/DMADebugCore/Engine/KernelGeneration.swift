@@ -1,0 +1,66 @@
+/// Which dma-debug is mirrored: a set of features, picked by kernel version.
+///
+/// The reference generations are 6.12 (6.12.48 and later 6.12.y) and 7.3; the kernels between them
+/// combine features of both.
+public struct KernelGeneration: Sendable, Equatable {
+  /// How a line of `dma-api/dump` looks.
+  public enum DumpLayout: Sendable {
+    /// With the page frame number, until 6.12.47: `P=7310000 N=7310 …`.
+    case pageFrame
+    /// `P=0x<16 digits>`, from 6.12.48.
+    case physical
+    /// The same with `attrs=0x…` at its end, from 7.2.
+    case attributes
+  }
+
+  /// The version that was asked for, `6.12` or `7.3.4`.
+  public let version: String
+  /// `phy` instead of `single` and `resource` (6.18).
+  public let hasPhyType: Bool
+  /// `dma_alloc_pages` makes `noncoherent` entries (6.12.48 of 6.12.y, 6.18).
+  public let hasNoncoherentType: Bool
+  public let dumpLayout: DumpLayout
+  /// `check_unmap` compares attributes (7.2).
+  public let comparesAttributes: Bool
+  /// Overlap is allowed when both mappings say so (7.0), and never reported where the DMA
+  /// alignment is smaller than a cacheline (7.1).
+  public let allowsIntendedOverlap: Bool
+  public let silentOnCoherentMachines: Bool
+  /// CPU addresses are printed with a doubled `0x` (6.12.48).
+  public let doublesCPUAddressPrefix: Bool
+
+  /// 6.12.48 and later 6.12.y.
+  public static let linux6_12 = KernelGeneration(version: "6.12", 6, 12, 48)
+  public static let linux7_3 = KernelGeneration(version: "7.3", 7, 3, 0)
+
+  /// The generation of a kernel version.
+  ///
+  /// - Parameter version: `6.12`, `6.12.117`, `7.3.4-rc1`…; a version without patch level means
+  ///   the newest of its series.
+  /// - Returns: `nil` when it is no version, or older than 6.12, which has no `dma:*` events.
+  public init?(version: some StringProtocol) {
+    var numbers: [Int] = []
+    for part in version.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false) {
+      let digits = part.prefix { $0.isASCII && $0.isNumber }
+      guard let number = Int(digits), number < 1000 else { break }
+      numbers.append(number)
+      if digits.count != part.count { break }
+    }
+    guard numbers.count >= 2, (numbers[0], numbers[1]) >= (6, 12) else { return nil }
+    self.init(
+      version: String(version), numbers[0], numbers[1], numbers.count > 2 ? numbers[2] : 999)
+  }
+
+  private init(version: String, _ major: Int, _ minor: Int, _ patch: Int) {
+    self.version = version
+    let atLeast = { (wanted: (Int, Int)) in (major, minor) >= wanted }
+    let is6_12Late = major == 6 && minor == 12 && patch >= 48
+    hasPhyType = atLeast((6, 18))
+    hasNoncoherentType = is6_12Late || atLeast((6, 18))
+    dumpLayout = atLeast((7, 2)) ? .attributes : is6_12Late || atLeast((6, 13)) ? .physical : .pageFrame
+    comparesAttributes = atLeast((7, 2))
+    allowsIntendedOverlap = atLeast((7, 0))
+    silentOnCoherentMachines = atLeast((7, 1))
+    doublesCPUAddressPrefix = is6_12Late || atLeast((6, 13))
+  }
+}

@@ -4,8 +4,8 @@ import DMADebugCore
 ///
 /// A reader streams: it holds one piece of its input, whatever the length of the capture.
 public protocol TraceReader {
-  /// The names met so far.
-  var names: TraceNames { get }
+  /// The names met so far. Names of a table beside the trace may be added before reading.
+  var names: TraceNames { get set }
 
   /// What the reader has learned about the capture so far.
   var summary: TraceSummary { get }

@@ -255,6 +255,7 @@ extension DMADebug {
     if physical != nil { mapping.flags.insert(.tracked) }
     if isTracked && physical == nil { mapping.flags.remove(.tracked) }
     let index = table.insert(mapping)
+    if collectsChanges { changes.append(MappingChange(isAdded: true, mapping: table[index])) }
     guard isTracked else { return }
     guard let physical else {
       leaveUntracked(index, device)
@@ -297,6 +298,7 @@ extension DMADebug {
   /// `dma_entry_free` after `hash_bucket_del`.
   mutating func removeEntry(_ index: UInt32) {
     let mapping = table[index]
+    if collectsChanges { changes.append(MappingChange(isAdded: false, mapping: mapping)) }
     if mapping.flags.contains(.tracked) {
       cachelines.remove(CachelineTracker.number(mapping.physicalAddress))
     }

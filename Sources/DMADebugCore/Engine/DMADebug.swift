@@ -1,3 +1,10 @@
+/// A mapping that came or went.
+public struct MappingChange: Sendable {
+  /// Whether it came.
+  public var isAdded: Bool
+  public var mapping: Mapping
+}
+
 /// The machine: a user-space twin of the kernel's dma-debug.
 ///
 /// A value. A copy is a checkpoint, from which the same events lead to the same state. Applying an
@@ -22,6 +29,9 @@ public struct DMADebug: Sendable {
 
   /// Reports since the last call of ``takeReports(_:)``.
   var reports: [Report] = []
+  /// Keeps what is added to and removed from the live mappings for ``takeChanges(_:)``.
+  public var collectsChanges = false
+  var changes: [MappingChange] = []
   /// Events applied so far.
   public internal(set) var eventCount: UInt64 = 0
   public internal(set) var undecided = Undecided()
@@ -130,6 +140,12 @@ public struct DMADebug: Sendable {
 
   /// Whether there are reports to take.
   public var hasReports: Bool { !reports.isEmpty }
+
+  /// Moves what was mapped and freed since the last call to `sink`.
+  public mutating func takeChanges(_ sink: inout [MappingChange]) {
+    sink.append(contentsOf: changes)
+    changes.removeAll(keepingCapacity: true)
+  }
 
   // MARK: Before the first event
 

@@ -55,6 +55,13 @@ public struct TextBuffer: Sendable {
     bytes.append(contentsOf: text.reversed())
   }
 
+  /// Nanoseconds as seconds with nine digits behind the point.
+  public mutating func append(seconds nanoseconds: UInt64) {
+    append(decimal: nanoseconds / 1_000_000_000)
+    append(".")
+    append(decimal: nanoseconds % 1_000_000_000, digits: 9)
+  }
+
   /// `%llx`, or `%0*llx` with `digits`.
   public mutating func append(hex value: UInt64, digits: Int = 1) {
     let significant = max(digits, (64 - value.leadingZeroBitCount + 3) / 4)
@@ -120,6 +127,15 @@ public struct TextBuffer: Sendable {
   private mutating func append(escapedByte byte: UInt8) {
     append("\\x")
     append(hex: UInt64(byte), digits: 2)
+  }
+}
+
+extension String {
+  /// The text of foreign bytes, with control characters and the like escaped.
+  public init(escaping bytes: some Collection<UInt8>) {
+    var text = TextBuffer()
+    text.append(escaped: bytes)
+    self = text.string
   }
 }
 

@@ -1,0 +1,26 @@
+extension TraceNames {
+  /// The function that called into the DMA-API: from the stack, else the caller of the map-error
+  /// check, which drivers make right after the map.
+  public func mapSite(of mapping: Mapping) -> String? {
+    if let frame = callSite(stack: mapping.stack) { return frame }
+    return mapping.site == NameTable.unknown ? nil : symbols.string(mapping.site)
+  }
+
+  /// The innermost function of a stack that is not part of the DMA-API or the tracer.
+  public func callSite(stack: UInt32) -> String? {
+    for frame in stacks[stack] {
+      let name = symbols[frame].prefix { $0 != 0x2b && $0 != 0x20 }
+      if !Self.apiFunctions.contains(where: { name.starts(with: $0) }) {
+        return symbols.string(frame)
+      }
+    }
+    return nil
+  }
+
+  private static let apiFunctions: [[UInt8]] = [
+    "trace_event_", "__traceiter_", "__trace_", "__bpf_trace_", "__ftrace_trace_stack",
+    "trace_buffer_", "dma_map_", "__dma_map_", "dma_unmap_", "__dma_unmap_", "dma_alloc_",
+    "__dma_alloc_", "dma_free_", "__dma_free_", "dmam_", "__dma_sync_", "dma_sync_", "dma_pool_",
+    "debug_dma_", "iommu_dma_", "dma_direct_",
+  ].map { Array($0.utf8) }
+}

@@ -1,0 +1,41 @@
+import DMADebugCore
+
+/// A mistake that a trace proves.
+public struct Finding: Sendable {
+  /// Where the other side of the mistake is: the event that made the mapping.
+  public struct Origin: Sendable {
+    /// Line or record.
+    public var line: UInt64
+    public var time: UInt64
+    public var task: String?
+    public var pid: Int32
+    public var cpu: UInt32
+    /// The driver's function that mapped, when the trace tells.
+    public var site: String?
+    public var stack: [String]
+    public var dmaAddress: UInt64
+    public var size: UInt64
+    public var direction: Direction
+    public var type: MappingType
+  }
+
+  public var rule: Rule
+  /// The capture, as it was named.
+  public var path: String
+  /// Line or record of the event; 0 for findings about the capture as a whole.
+  public var line: UInt64
+  public var time: UInt64
+  public var task: String?
+  public var pid: Int32
+  public var cpu: UInt32
+  public var device: String?
+  public var driver: String?
+  /// The kernel's words, without prefix.
+  public var message: String
+  /// How often the kernel would have said it about this one call.
+  public var count: UInt64 = 1
+  /// The driver's function that made the call, when the trace tells.
+  public var site: String?
+  public var stack: [String] = []
+  public var origin: Origin?
+}

@@ -1,0 +1,109 @@
+import DMADebugCore
+import DMATrace
+
+/// Turns the reports of the engine into findings.
+///
+/// A report is a message, a finding is a mistake: what dma-debug says several times about one call
+/// (a message for each segment of a list) is one finding with a count.
+public struct FindingCollector {
+  public private(set) var findings: [Finding] = []
+  private let path: String
+  private var lastEvent: UInt64?
+  /// Findings of the last event, by position.
+  private var ofLastEvent: [(kind: Report.Kind, device: DeviceID, position: Int)] = []
+  private var poolGrowth: Int?
+
+  /// - Parameter path: The capture, as findings shall name it.
+  public init(path: String) {
+    self.path = path
+  }
+
+  /// Takes in a report; names must be those of the reader that made its event.
+  public mutating func add(_ report: Report, _ names: TraceNames, _ generation: KernelGeneration) {
+    guard let rule = Rule(report.kind) else { return }
+    if lastEvent != report.eventNumber {
+      lastEvent = report.eventNumber
+      ofLastEvent.removeAll(keepingCapacity: true)
+    }
+    if let same = ofLastEvent.first(where: { $0.kind == report.kind && $0.device == report.device })
+    {
+      findings[same.position].count += 1
+      return
+    }
+    if report.kind == .poolGrown, let position = poolGrowth {
+      findings[position].count += 1
+      return
+    }
+    if report.kind == .poolGrown { poolGrowth = findings.count }
+    ofLastEvent.append((report.kind, report.device, findings.count))
+    findings.append(finding(rule, report, names, generation))
+  }
+
+  private func finding(
+    _ rule: Rule, _ report: Report, _ names: TraceNames, _ generation: KernelGeneration
+  ) -> Finding {
+    var words = TextBuffer()
+    KernelMessage.append(words: report, generation, to: &words)
+    let event = report.event
+    return Finding(
+      rule: rule, path: path, line: event.line, time: event.time,
+      task: event.task == NameTable.unknown ? nil : names.tasks.string(event.task),
+      pid: event.pid, cpu: event.cpu,
+      device: report.device == .unknown ? nil : names.devices.string(report.device.rawValue),
+      driver: report.device == .unknown ? nil : names.drivers.string(report.driver.rawValue),
+      message: words.string, site: names.callSite(stack: event.stack),
+      stack: Self.frames(event.stack, names), origin: origin(report, names))
+  }
+
+  private func origin(_ report: Report, _ names: TraceNames) -> Finding.Origin? {
+    guard let mapping = report.mapping else { return nil }
+    return Finding.Origin(
+      line: mapping.line, time: mapping.time,
+      task: mapping.task == NameTable.unknown ? nil : names.tasks.string(mapping.task),
+      pid: mapping.pid, cpu: UInt32(mapping.cpu), site: names.mapSite(of: mapping),
+      stack: Self.frames(mapping.stack, names), dmaAddress: mapping.dmaAddress,
+      size: mapping.size, direction: mapping.direction, type: mapping.type)
+  }
+
+  private static func frames(_ stack: UInt32, _ names: TraceNames) -> [String] {
+    names.stacks[stack].map { names.symbols.string($0) }
+  }
+
+  /// Adds what is to be said of the capture itself.
+  public mutating func add(_ summary: TraceSummary) {
+    if summary.lostEvents > 0 {
+      add(.lostEvents, "the tracer lost \(summary.lostEvents) events or more; what they would "
+        + "have shown is undecided", count: summary.lostEvents)
+    }
+    if summary.overwrittenEvents > 0 {
+      add(.overwritten, "\(summary.overwrittenEvents) events were overwritten before the capture "
+        + "was saved; use a larger trace buffer", count: summary.overwrittenEvents)
+    }
+    if summary.dmaEvents == 0 {
+      add(.noDMAEvents, "the trace has no dma events: record with `trace-cmd record -e dma`")
+    }
+    if summary.malformedLines > 0 {
+      let lines = summary.malformedLines
+      let first = summary.malformed.first.map { ", first line \($0.line): \($0.reason)" } ?? ""
+      add(.malformed, "\(lines) lines could not be understood\(first)", count: lines,
+        line: summary.malformed.first?.line ?? 0)
+    }
+    if summary.cutOff {
+      add(.cutOff, "the last line is cut off", line: summary.lines)
+    }
+  }
+
+  private mutating func add(_ rule: Rule, _ message: String, count: UInt64 = 1, line: UInt64 = 0) {
+    findings.append(
+      Finding(
+        rule: rule, path: path, line: line, time: 0, task: nil, pid: -1, cpu: 0, device: nil,
+        driver: nil, message: message, count: count))
+  }
+
+  /// The findings by line, then by rule.
+  public var sorted: [Finding] {
+    findings.enumerated().sorted { a, b in
+      (a.element.line, a.element.rule.id, a.offset) < (b.element.line, b.element.rule.id, b.offset)
+    }.map(\.element)
+  }
+}

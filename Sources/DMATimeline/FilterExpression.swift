@@ -1,0 +1,179 @@
+/// Which rows to show: words that must all hold.
+///
+/// `word` is part of any text of the row; `a|b` either; `!x` not; `field:text` part of that field;
+/// `field=value`, `field>4k`, `field<=1ms` compare; `~regex` and `field:~regex` match a pattern.
+public struct FilterExpression: Sendable {
+  /// Something to hold a row against.
+  public protocol Row {
+    /// The value of a field, or `nil` when there is no field of that name.
+    func value(_ field: String) -> FieldValue?
+    /// All the texts that plain words are sought in.
+    var texts: [String] { get }
+  }
+
+  /// Why an expression is no filter.
+  public struct ParseError: Error, CustomStringConvertible {
+    public let description: String
+  }
+
+  enum Comparison: Sendable {
+    case equal, less, lessOrEqual, greater, greaterOrEqual
+  }
+
+  indirect enum Term: Sendable {
+    case any([Term])
+    case not(Term)
+    case word(String)
+    case pattern(Pattern)
+    case fieldWord(String, String)
+    case fieldPattern(String, Pattern)
+    case compare(String, Comparison, String, UInt64?)
+  }
+
+  /// A regular expression. `Regex` is not `Sendable`, its source is.
+  struct Pattern: Sendable {
+    let source: String
+
+    func matches(_ text: String) -> Bool {
+      guard let regex = try? Regex(source).ignoresCase() else { return false }
+      return text.firstMatch(of: regex) != nil
+    }
+  }
+
+  private let terms: [Term]
+
+  /// Parses an expression; field names are checked against `fields`.
+  public init(_ text: String, fields: Set<String>) throws(ParseError) {
+    var terms: [Term] = []
+    for word in text.split(whereSeparator: \.isWhitespace) {
+      terms.append(try Self.parse(String(word), fields))
+    }
+    self.terms = terms
+  }
+
+  public var isEmpty: Bool { terms.isEmpty }
+
+  /// Whether all terms hold for a row.
+  public func matches(_ row: some Row) -> Bool {
+    terms.allSatisfy { Self.holds($0, row) }
+  }
+
+  private static func parse(_ word: String, _ fields: Set<String>) throws(ParseError) -> Term {
+    if word.hasPrefix("!"), word.count > 1 {
+      return .not(try parse(String(word.dropFirst()), fields))
+    }
+    if word.hasPrefix("~") { return .pattern(try pattern(String(word.dropFirst()))) }
+    if let (field, comparison, value) = split(word) {
+      guard fields.contains(field) else {
+        throw ParseError(
+          description: "no field '\(field)'; there are \(fields.sorted().joined(separator: ", "))")
+      }
+      if comparison == nil {
+        if value.hasPrefix("~") {
+          return .fieldPattern(field, try pattern(String(value.dropFirst())))
+        }
+        let choices = value.split(separator: "|").map { Term.fieldWord(field, $0.lowercased()) }
+        return choices.count == 1 ? choices[0] : .any(choices)
+      }
+      return .compare(field, comparison ?? .equal, value.lowercased(), quantity(value))
+    }
+    let choices = word.split(separator: "|").map { Term.word($0.lowercased()) }
+    return choices.count == 1 ? choices[0] : .any(choices)
+  }
+
+  private static func pattern(_ source: String) throws(ParseError) -> Pattern {
+    guard (try? Regex(source)) != nil else {
+      throw ParseError(description: "'\(source)' is no regular expression")
+    }
+    return Pattern(source: source)
+  }
+
+  /// `field:value`, `field>=value` … in its parts; `nil` comparison for the colon.
+  private static func split(_ word: String) -> (String, Comparison?, String)? {
+    guard
+      let end = word.firstIndex(where: { !($0.isLetter || $0.isNumber || $0 == "_") }),
+      end != word.startIndex
+    else { return nil }
+    let field = String(word[..<end])
+    let rest = word[end...]
+    for (sign, comparison) in [
+      (">=", Comparison.greaterOrEqual), ("<=", .lessOrEqual), (">", .greater), ("<", .less),
+      ("=", .equal),
+    ] where rest.hasPrefix(sign) {
+      let value = String(rest.dropFirst(sign.count))
+      return value.isEmpty ? nil : (field, comparison, value)
+    }
+    // A device name such as 0000:00:1f.2 is a word, not a field.
+    guard rest.hasPrefix(":"), field.first?.isLetter == true, rest.count > 1 else { return nil }
+    return (field, nil, String(rest.dropFirst()))
+  }
+
+  /// A number with a unit of size (k, M, G: powers of 1024) or time (ns, us, ms, s, min, h).
+  static func quantity(_ text: String) -> UInt64? {
+    let lower = text.lowercased()
+    if lower.hasPrefix("0x") { return UInt64(lower.dropFirst(2), radix: 16) }
+    let digits = lower.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+    guard !digits.isEmpty else { return nil }
+    let factor: UInt64
+    switch lower.dropFirst(digits.count) {
+    case "", "b", "ns": factor = 1
+    case "k", "kb", "kib": factor = 1 << 10
+    case "m", "mb", "mib": factor = 1 << 20
+    case "g", "gb", "gib": factor = 1 << 30
+    case "t", "tb", "tib": factor = 1 << 40
+    case "us", "µs": factor = 1_000
+    case "ms": factor = 1_000_000
+    case "s": factor = 1_000_000_000
+    case "min": factor = 60_000_000_000
+    case "h": factor = 3_600_000_000_000
+    default: return nil
+    }
+    if let whole = UInt64(digits) {
+      let (product, overflow) = whole.multipliedReportingOverflow(by: factor)
+      return overflow ? .max : product
+    }
+    guard let number = Double(digits) else { return nil }
+    let product = number * Double(factor)
+    return product < 1.8e19 ? UInt64(product) : .max
+  }
+
+  private static func holds(_ term: Term, _ row: some Row) -> Bool {
+    switch term {
+    case .any(let choices): return choices.contains { holds($0, row) }
+    case .not(let inner): return !holds(inner, row)
+    case .word(let word): return row.texts.contains { $0.lowercased().contains(word) }
+    case .pattern(let pattern): return row.texts.contains { pattern.matches($0) }
+    case .fieldWord(let field, let word):
+      return row.value(field)?.display.lowercased().contains(word) ?? false
+    case .fieldPattern(let field, let pattern):
+      return (row.value(field)?.display).map { pattern.matches($0) } ?? false
+    case .compare(let field, let comparison, let text, let quantity):
+      guard let value = row.value(field) else { return false }
+      return compare(value, comparison, text, quantity)
+    }
+  }
+
+  private static func compare(
+    _ value: FieldValue, _ comparison: Comparison, _ text: String, _ quantity: UInt64?
+  ) -> Bool {
+    if let number = value.magnitude, let quantity {
+      switch comparison {
+      case .equal: return number == quantity
+      case .less: return number < quantity
+      case .lessOrEqual: return number <= quantity
+      case .greater: return number > quantity
+      case .greaterOrEqual: return number >= quantity
+      }
+    }
+    guard case .text(let own) = value else { return false }
+    let lower = own.lowercased()
+    switch comparison {
+    // dir=from is short for FROM_DEVICE.
+    case .equal: return lower == text || lower.hasPrefix(text + "_")
+    case .less: return lower < text
+    case .lessOrEqual: return lower <= text
+    case .greater: return lower > text
+    case .greaterOrEqual: return lower >= text
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import DMADebugCore
+import DMATrace
+
+/// How a trace is replayed: the boot parameters of the kernel, and what stands beside the trace.
+public struct ReplayOptions: Sendable {
+  /// The kernel to mirror; `nil` to find out from the trace.
+  public var generation: KernelGeneration?
+  /// `dma_debug_entries=`
+  public var entries: UInt32 = 65536
+  /// `dma_debug_driver=`
+  public var driverFilter = ""
+  /// `dma_debug=off`
+  public var isOff = false
+  /// `all_errors` at boot.
+  public var allErrors: UInt32 = 0
+  /// `num_errors` at boot.
+  public var numErrors: UInt32 = 1
+  /// The machine's DMA alignment is smaller than a cacheline, as on x86.
+  public var isCoherentMachine = true
+  /// The trace begins at boot.
+  public var isComplete = false
+  /// What `--devices` said.
+  public var devices: DeviceTable?
+
+  public init() {}
+}
+
+/// Why a kernel generation was picked.
+public enum GenerationOrigin: Sendable, Equatable {
+  /// The user asked for it.
+  case asked
+  /// The trace states the release.
+  case stated(String)
+  /// The trace has events that only such kernels have.
+  case recognised
+  /// Nothing in the trace says which it was.
+  case assumed
+
+  /// In words, for `stat` and `lint`.
+  public var description: String {
+    switch self {
+    case .asked: "as asked"
+    case .stated(let release): "the trace states \(release)"
+    case .recognised: "recognised by its events"
+    case .assumed: "assumed, nothing in the trace tells"
+    }
+  }
+}
+
+/// A trace on its way through the engine.
+public struct Replay {
+  /// How many events may be read ahead to find out which kernel it was.
+  private static let lookahead: UInt64 = 1 << 17
+
+  private var reader: any TraceReader
+  private var waiting: [EventBatch] = []
+  private var hasEnded = false
+  /// The batch that is being applied, and how far.
+  public private(set) var batch = EventBatch()
+  private var position = 0
+
+  public private(set) var engine: DMADebug
+  public let origin: GenerationOrigin
+
+  /// The time of the last event that was applied.
+  public private(set) var time: UInt64 = 0
+  /// Markers passed so far, the first few.
+  public private(set) var markers: [String] = []
+
+  /// Opens a replay; reads ahead when the kernel has to be found out.
+  public init(reader: any TraceReader, options: ReplayOptions) throws(TraceError) {
+    var reader = reader
+    var descriptions: [(DeviceID, DeviceDescription)] = []
+    if let table = options.devices { descriptions = table.intern(into: &reader.names) }
+    let (generation, origin) = try Self.generation(options, &reader, &waiting, &hasEnded)
+    var configuration = Configuration(generation: generation)
+    configuration.entries = options.entries
+    configuration.driverFilter = Array(options.driverFilter.utf8)
+    configuration.isOff = options.isOff
+    configuration.allErrors = options.allErrors
+    configuration.numErrors = options.numErrors
+    configuration.isCoherentMachine = options.isCoherentMachine
+    configuration.isComplete = options.isComplete
+    engine = DMADebug(configuration)
+    for (device, description) in descriptions { engine.describe(device, description) }
+    self.origin = origin
+    self.reader = reader
+    waiting.reverse()
+  }
+
+  private static func generation(
+    _ options: ReplayOptions, _ reader: inout any TraceReader, _ waiting: inout [EventBatch],
+    _ hasEnded: inout Bool
+  ) throws(TraceError) -> (KernelGeneration, GenerationOrigin) {
+    if let generation = options.generation { return (generation, .asked) }
+    while true {
+      let summary = reader.summary
+      if let release = summary.kernelRelease, let stated = KernelGeneration(version: release) {
+        return (stated, .stated(release))
+      }
+      if summary.sawPhysEvents { return (.linux7_3, .recognised) }
+      if summary.sawPageEvents { return (.linux6_12, .recognised) }
+      if hasEnded || summary.events > lookahead { return (.linux6_12, .assumed) }
+      var batch = EventBatch()
+      if try reader.read(into: &batch) { waiting.append(batch) } else { hasEnded = true }
+    }
+  }
+
+  public var names: TraceNames { reader.names }
+
+  /// What the reader has learned so far.
+  public var summary: TraceSummary { reader.summary }
+
+  /// Whether everything was applied.
+  public var isAtEnd: Bool { hasEnded && waiting.isEmpty && position >= batch.events.count }
+
+  /// Makes sure that there is an event to apply.
+  ///
+  /// - Returns: `false` at the end of the trace.
+  public mutating func fill() throws(TraceError) -> Bool {
+    while position >= batch.events.count {
+      if let next = waiting.popLast() {
+        batch = next
+      } else if hasEnded {
+        return false
+      } else if try !reader.read(into: &batch) {
+        hasEnded = true
+        batch.removeAll()
+        position = 0
+        return false
+      }
+      position = 0
+    }
+    return true
+  }
+
+  /// The event that ``step()`` will apply. Call ``fill()`` first.
+  public var nextEvent: DMAEvent { batch.events[position] }
+
+  /// Applies the next event. Call ``fill()`` first.
+  public mutating func step() {
+    let event = batch.events[position]
+    position += 1
+    time = event.time
+    engine.apply(event, in: batch, names: reader.names)
+  }
+
+  /// Moves the reports since the last call to `sink`.
+  public mutating func takeReports(_ sink: inout [Report]) {
+    engine.takeReports(&sink)
+  }
+
+  /// Moves what was mapped and freed since the last call to `sink`.
+  public mutating func takeChanges(_ sink: inout [MappingChange]) {
+    engine.takeChanges(&sink)
+  }
+
+  /// Makes the engine keep what is mapped and freed for ``takeChanges(_:)``.
+  public mutating func collectChanges() {
+    engine.collectsChanges = true
+  }
+
+  /// Tells the engine that the trace is over.
+  public mutating func finish() {
+    engine.finish(names: reader.names)
+  }
+
+  /// Applies all events up to a moment and calls `visit` after each with what it applied.
+  ///
+  /// - Returns: Whether the moment was met. A time or event number behind the end is not.
+  /// - Throws: ``TraceError`` when the trace cannot be read.
+  public mutating func run(
+    to moment: Moment, _ visit: (inout Replay, DMAEvent) -> Void
+  ) throws(TraceError) -> Bool {
+    if case .event(0) = moment { return true }
+    var limit: UInt64?
+    while try fill() {
+      let event = nextEvent
+      if case .time(let text) = moment {
+        if limit == nil { limit = Self.timeLimit(text, summary.clock) }
+        if let limit, event.time > limit { return true }
+      }
+      step()
+      visit(&self, event)
+      switch moment {
+      case .end, .time: break
+      case .event(let number): if engine.eventCount == number { return true }
+      case .marker, .snapshot:
+        if event.kind == .marker, meets(moment, String(decoding: batch.markerText(event), as: UTF8.self)) {
+          return true
+        }
+      }
+    }
+    finish()
+    if case .time = moment { return true }
+    return moment == .end
+  }
+
+  private static func timeLimit(_ text: String, _ clock: TraceSummary.Clock) -> UInt64? {
+    clock == .ticks ? UInt64(text.prefix { $0 != "." }) : Moment.nanoseconds(text)
+  }
+
+  private mutating func meets(_ moment: Moment, _ text: String) -> Bool {
+    if markers.count < 20 { markers.append(text) }
+    switch moment {
+    case .marker(let beginning): return text.hasPrefix(beginning)
+    case .snapshot(let name):
+      guard text.hasPrefix("dma-api: snapshot ") else { return false }
+      return text.dropFirst("dma-api: snapshot ".count) == name
+    default: return false
+    }
+  }
+}

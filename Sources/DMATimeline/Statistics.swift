@@ -1,0 +1,128 @@
+import DMADebugCore
+
+/// Totals of a replay, by device and by map site.
+public struct Statistics: Sendable {
+  /// What one device did, or all together.
+  public struct Totals: Sendable {
+    /// Mappings alive now, and the most at any time.
+    public var live: UInt64 = 0
+    public var peakLive: UInt64 = 0
+    /// Bytes mapped now, and the most at any time.
+    public var liveBytes: UInt64 = 0
+    public var peakBytes: UInt64 = 0
+    /// Mappings made and freed (each segment of a list counts), and calls of sync.
+    public var maps: UInt64 = 0
+    public var unmaps: UInt64 = 0
+    public var syncs: UInt64 = 0
+    /// Bytes ever mapped.
+    public var bytes: UInt64 = 0
+    /// Errors that dma-debug reports.
+    public var errors: UInt64 = 0
+    /// Maps that failed.
+    public var failedMaps: UInt64 = 0
+    /// Times that data was bounced through swiotlb.
+    public var bounces: UInt64 = 0
+    /// From map to unmap, in nanoseconds or ticks.
+    public var lifetimes = LogHistogram()
+
+    public init() {}
+
+    mutating func map(_ size: UInt64) {
+      live += 1
+      maps += 1
+      liveBytes &+= size
+      bytes &+= size
+      peakLive = max(peakLive, live)
+      peakBytes = max(peakBytes, liveBytes)
+    }
+
+    mutating func unmap(_ size: UInt64, lifetime: UInt64) {
+      live -= 1
+      unmaps += 1
+      liveBytes &-= size
+      lifetimes.add(lifetime)
+    }
+  }
+
+  /// Where mappings that are alive were made.
+  public struct Site: Sendable {
+    /// A call stack, a number into ``TraceNames/stacks``.
+    public var stack: UInt32
+    public var live: UInt64 = 0
+    public var liveBytes: UInt64 = 0
+    public var maps: UInt64 = 0
+  }
+
+  public private(set) var total = Totals()
+  /// By device number.
+  public private(set) var devices: [Totals] = []
+  /// By stack number.
+  public private(set) var sites: [Site] = []
+  public private(set) var firstTime: UInt64?
+  public private(set) var lastTime: UInt64 = 0
+
+  private var changes: [MappingChange] = []
+  private var reports: [Report] = []
+
+  public init() {}
+
+  /// Takes in an event that was just applied, with its changes and reports.
+  ///
+  /// The engine must collect changes (``DMADebug/collectsChanges``).
+  public mutating func observe(_ event: DMAEvent, _ replay: inout Replay) {
+    if firstTime == nil { firstTime = event.time }
+    lastTime = max(lastTime, event.time)
+    switch event.kind {
+    case .syncSingleForCPU, .syncSingleForDevice, .syncSGForCPU, .syncSGForDevice:
+      with(event.device) { $0.syncs += 1 }
+    case .swiotlbBounced:
+      with(event.device) { $0.bounces += 1 }
+    case .mapPage, .mapResource, .mapPhys:
+      if event.dmaAddress == .max { with(event.device) { $0.failedMaps += 1 } }
+    case .alloc, .allocPages:
+      if event.address == 0 { with(event.device) { $0.failedMaps += 1 } }
+    case .mapSGError, .allocSGTableError:
+      with(event.device) { $0.failedMaps += 1 }
+    default:
+      break
+    }
+    changes.removeAll(keepingCapacity: true)
+    replay.takeChanges(&changes)
+    for change in changes { take(change, at: event.time) }
+    reports.removeAll(keepingCapacity: true)
+    replay.takeReports(&reports)
+    for report in reports where report.kind.isError {
+      with(report.device) { $0.errors += 1 }
+    }
+  }
+
+  private mutating func take(_ change: MappingChange, at time: UInt64) {
+    let mapping = change.mapping
+    if change.isAdded {
+      with(mapping.device) { $0.map(mapping.size) }
+    } else {
+      let lifetime = time >= mapping.time ? time - mapping.time : 0
+      with(mapping.device) { $0.unmap(mapping.size, lifetime: lifetime) }
+    }
+    guard mapping.stack != StackTable.none else { return }
+    let stack = Int(mapping.stack)
+    while sites.count <= stack { sites.append(Site(stack: UInt32(sites.count))) }
+    if change.isAdded {
+      sites[stack].live += 1
+      sites[stack].liveBytes &+= mapping.size
+      sites[stack].maps += 1
+    } else {
+      sites[stack].live -= 1
+      sites[stack].liveBytes &-= mapping.size
+    }
+  }
+
+  private mutating func with(_ device: DeviceID, _ change: (inout Totals) -> Void) {
+    let index = Int(device.rawValue)
+    if index >= devices.count {
+      devices.append(contentsOf: repeatElement(Totals(), count: index + 1 - devices.count))
+    }
+    change(&devices[index])
+    change(&total)
+  }
+}

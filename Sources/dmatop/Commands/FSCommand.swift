@@ -1,0 +1,176 @@
+import ArgumentParser
+import DMADebugCore
+import DMATimeline
+import Glibc
+
+/// `dmatop fs`
+struct FSCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fs",
+    abstract: "The virtual dma-api/ files at a moment of the trace.",
+    discussion: """
+      Example:
+        dmatop fs cat dma-api/error_count trace.txt
+      """,
+    subcommands: [List.self, Cat.self, Export.self, Write.self])
+
+  /// `dmatop fs ls`
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "ls", abstract: "List the files with mode and size.",
+      discussion: """
+        Example:
+          dmatop fs ls trace.txt
+        """)
+
+    @OptionGroup var moment: MomentArguments
+    @OptionGroup var gates: GateArguments
+
+    func run() throws {
+      let replay = try moment.state(gates)
+      var output = StandardOutput()
+      for file in VirtualFile.allCases {
+        let size = String(replay.engine.read(file, names: replay.names).count)
+        let padding = String(repeating: " ", count: max(0, 10 - size.count))
+        output.write("\(file.mode) \(padding)\(size) \(file.path)\n")
+      }
+    }
+  }
+
+  /// `dmatop fs cat`
+  struct Cat: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "cat", abstract: "Print a file, byte for byte what the kernel would give.",
+      discussion: """
+        Example:
+          dmatop fs cat dma-api/dump --at snapshot:mid trace.txt
+        """)
+
+    @Argument(help: "The file, such as dma-api/dump.")
+    var file: String
+
+    @OptionGroup var moment: MomentArguments
+    @OptionGroup var gates: GateArguments
+
+    func run() throws {
+      let file = try virtualFile(file)
+      let replay = try moment.state(gates)
+      var output = StandardOutput()
+      output.write(bytes: replay.engine.read(file, names: replay.names))
+    }
+  }
+
+  /// `dmatop fs write`
+  struct Write: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "write",
+      abstract: "Write a file at a moment as 'echo VALUE >FILE' would, and print what comes of it.",
+      discussion: """
+        Prints what the kernel logs about the write and then the file. A write that the kernel \
+        refuses is refused with its words and exit status 2.
+
+        Example:
+          dmatop fs write dma-api/driver_filter e1000e trace.txt
+        """)
+
+    @Argument(help: "The file, such as dma-api/driver_filter.")
+    var file: String
+
+    @Argument(help: "The value.")
+    var value: String
+
+    @OptionGroup var moment: MomentArguments
+    @OptionGroup var gates: GateArguments
+
+    func run() throws {
+      let file = try virtualFile(file)
+      let replay = try moment.state(gates)
+      var engine = replay.engine
+      if let error = engine.write(file, Array((value + "\n").utf8)) {
+        throw CommandError("write error: \(file.path): \(error.message)")
+      }
+      var output = StandardOutput()
+      var reports: [Report] = []
+      engine.takeReports(&reports)
+      for report in reports {
+        output.write {
+          KernelMessage.append(
+            report, replay.names, engine.configuration.generation, to: &$0)
+        }
+      }
+      output.write(bytes: engine.read(file, names: replay.names))
+    }
+  }
+
+  /// `dmatop fs export`
+  struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "export", abstract: "Write DIR/dma-api/ with all nine files.",
+      discussion: """
+        Example:
+          dmatop fs export /tmp/state trace.txt
+        """)
+
+    @Argument(help: "The directory, which is made when it is missing.")
+    var directory: String
+
+    @OptionGroup var moment: MomentArguments
+    @OptionGroup var gates: GateArguments
+
+    func run() throws {
+      let replay = try moment.state(gates)
+      try makeDirectory(directory)
+      try makeDirectory(directory + "/" + VirtualFile.directory)
+      for file in VirtualFile.allCases {
+        try write(
+          replay.engine.read(file, names: replay.names), to: directory + "/" + file.path)
+      }
+    }
+
+    private func makeDirectory(_ path: String) throws {
+      if mkdir(path, 0o777) != 0 && errno != EEXIST {
+        throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
+      }
+    }
+
+    private func write(_ bytes: [UInt8], to path: String) throws {
+      let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o666)
+      guard descriptor >= 0 else {
+        throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
+      }
+      StandardOutput.write(bytes, to: descriptor)
+      close(descriptor)
+    }
+  }
+}
+
+private func virtualFile(_ path: String) throws -> VirtualFile {
+  guard let file = VirtualFile(path.utf8) else {
+    let known = VirtualFile.allCases.map(\.path).joined(separator: ", ")
+    throw CommandError("\(displayName(path)): no such file; there are \(known)")
+  }
+  return file
+}
+
+extension MomentArguments {
+  /// The replay at its moment.
+  func state(_ gates: GateArguments? = nil) throws -> Replay {
+    var replay = try self.replay.open(trace, gates: gates)
+    var dropped: [Report] = []
+    try replay.run(trace, to: at, verbose: self.replay.verbose) { replay, _ in
+      guard replay.engine.hasReports else { return }
+      replay.takeReports(&dropped)
+      dropped.removeAll(keepingCapacity: true)
+    }
+    return replay
+  }
+}
+
+/// A command that cannot go on: a message, and exit status 2.
+struct CommandError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+}

@@ -1,0 +1,172 @@
+import ArgumentParser
+import DMADebugCore
+import DMATimeline
+import DMATrace
+
+extension Moment: ExpressibleByArgument {
+  public init?(argument: String) {
+    guard let moment = try? Moment(parsing: argument) else { return nil }
+    self = moment
+  }
+}
+
+/// The kernel to mirror: a version, or what the trace tells.
+enum KernelChoice: ExpressibleByArgument {
+  case auto
+  case generation(KernelGeneration)
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .auto
+    } else if let generation = KernelGeneration(version: argument) {
+      self = .generation(generation)
+    } else {
+      return nil
+    }
+  }
+}
+
+/// `--dma-debug on|off`
+enum DebugSwitch: String, ExpressibleByArgument, CaseIterable {
+  case on
+  case off
+}
+
+/// How a trace is replayed: options that every command with a trace has.
+struct ReplayArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The kernel to mirror: auto, or a version from 6.12 on.", valueName: "version"))
+  var kernel = KernelChoice.auto
+
+  @Option(
+    help: ArgumentHelp(
+      "Lines 'BUS DEVICE DRIVER key=value…': which driver a device has when the trace begins.",
+      valueName: "file"))
+  var devices: String?
+
+  @Flag(help: "The trace begins at boot: what was never mapped in it was never mapped.")
+  var complete = false
+
+  @Option(
+    help: ArgumentHelp("Boot parameter dma_debug_entries: entries of the pool.", valueName: "n"))
+  var dmaDebugEntries: UInt32 = 65536
+
+  @Option(
+    help: ArgumentHelp(
+      "Boot parameter dma_debug_driver: show messages of this driver only.", valueName: "name"))
+  var dmaDebugDriver: String?
+
+  @Option(
+    help: ArgumentHelp("Boot parameter dma_debug: off disables everything.", valueName: "on|off"))
+  var dmaDebug = DebugSwitch.on
+
+  @Option(
+    help: ArgumentHelp(
+      "Cache alignment of DMA on the machine in bytes; from 64 on, kernels from 7.1 on report"
+        + " overlapping cachelines. x86 has 1.", valueName: "bytes"))
+  var dmaAlignment: UInt32 = 1
+
+  @Flag(name: .shortAndLong, help: "Say more: the first lines that could not be understood.")
+  var verbose = false
+
+  func validate() throws {
+    guard dmaDebugEntries > 0, dmaDebugEntries <= 1 << 31 else {
+      throw ValidationError("--dma-debug-entries takes a number from 1 to 2147483648.")
+    }
+  }
+
+  /// The options of a replay, the device table read.
+  func options() throws -> ReplayOptions {
+    var options = ReplayOptions()
+    if case .generation(let generation) = kernel { options.generation = generation }
+    options.entries = dmaDebugEntries
+    options.driverFilter = dmaDebugDriver ?? ""
+    options.isOff = dmaDebug == .off
+    options.isCoherentMachine = dmaAlignment < 64
+    options.isComplete = complete
+    if let devices { options.devices = try DeviceTable(path: devices) }
+    return options
+  }
+
+  /// A replay of the trace at a path, `-` for standard input.
+  func open(_ path: String, gates: GateArguments? = nil) throws -> Replay {
+    var options = try options()
+    if let gates {
+      options.allErrors = gates.allErrors ? 1 : 0
+      options.numErrors = gates.numErrors
+    }
+    return try Replay(reader: TextTraceReader(path: path), options: options)
+  }
+}
+
+/// Which of the errors the kernel would have printed.
+struct GateArguments: ParsableArguments {
+  @Flag(help: "all_errors is 1 at boot: every error is printed, not the first ones only.")
+  var allErrors = false
+
+  @Option(
+    help: ArgumentHelp("num_errors at boot: how many errors are printed.", valueName: "n"))
+  var numErrors: UInt32 = 1
+}
+
+/// The trace of a command that looks at one moment.
+struct MomentArguments: ParsableArguments {
+  @Argument(help: "The trace: a file, a FIFO, or - for standard input.")
+  var trace: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Stop there: marker:TEXT, snapshot:NAME, time:SECONDS, event:N or end.", valueName: "moment"))
+  var at = Moment.end
+
+  @OptionGroup var replay: ReplayArguments
+}
+
+extension Replay {
+  /// Runs to a moment, shows progress on a terminal and says on standard error what the trace
+  /// could not tell.
+  ///
+  /// - Throws: `ExitCode` 2 when there is no such moment.
+  mutating func run(
+    _ path: String, to moment: Moment, verbose: Bool,
+    _ visit: (inout Replay, DMAEvent) -> Void
+  ) throws {
+    var progress = Progress(path: path)
+    let isMet = try run(to: moment) { replay, event in
+      visit(&replay, event)
+      progress.update(replay)
+    }
+    progress.clear()
+    if !isMet {
+      switch moment {
+      case .event(let number):
+        StandardError.write(
+          "dmatop: \(displayName(path)): event:\(number) is behind the end;"
+            + " the trace has \(engine.eventCount) events")
+      default:
+        throw MomentError(path: path, markers: markers)
+      }
+    }
+    for line in Diagnostics.lines(path, self, verbose: verbose) { StandardError.write(line) }
+  }
+}
+
+/// `--at` names a marker that the trace does not have.
+struct MomentError: Error, CustomStringConvertible {
+  let path: String
+  let markers: [String]
+
+  var description: String {
+    let list = markers.prefix(10).map { "  " + String(escaping: $0.utf8) }
+    let known =
+      markers.isEmpty
+      ? "the trace has no markers" : "markers in the trace:\n" + list.joined(separator: "\n")
+    return "\(displayName(path)): no such marker in the trace; \(known)"
+  }
+}
+
+/// A path as it is shown.
+func displayName(_ path: String) -> String {
+  path == "-" ? "standard input" : String(escaping: path.utf8)
+}

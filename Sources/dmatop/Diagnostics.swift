@@ -1,0 +1,67 @@
+import DMADebugCore
+import DMATimeline
+import DMATrace
+
+/// What is to be said about a trace on standard error, so that silence never misleads.
+enum Diagnostics {
+  static func lines(_ path: String, _ replay: Replay, verbose: Bool) -> [String] {
+    let summary = replay.summary
+    let name = displayName(path)
+    var lines: [String] = []
+    if summary.dmaEvents == 0 && replay.isAtEnd {
+      lines.append(
+        "dmatop: \(name): a trace without dma events (\(summary.events + summary.foreignEvents)"
+          + " others); record some with: trace-cmd record -e dma")
+    }
+    if summary.overwrittenEvents > 0 {
+      lines.append(
+        "dmatop: \(name): \(summary.overwrittenEvents) events were overwritten before the trace"
+          + " was saved; use a larger trace buffer")
+    }
+    if summary.lostEvents > 0 {
+      lines.append("dmatop: \(name): the tracer lost \(summary.lostEvents) events or more")
+    }
+    if summary.malformedLines > 0 {
+      let hint = verbose ? "" : "; -v shows the first"
+      lines.append(
+        "dmatop: \(name): \(summary.malformedLines) lines could not be understood\(hint)")
+      if verbose {
+        for line in summary.malformed {
+          lines.append("  line \(line.line): \(line.reason): \(line.excerpt)")
+        }
+      }
+    }
+    if summary.cutOff { lines.append("dmatop: \(name): the last line is cut off") }
+    if replay.engine.refusedWrites > 0 {
+      lines.append(
+        "dmatop: \(name): \(replay.engine.refusedWrites) writes to dma-api files were refused")
+    }
+    if let undecided = sentence(replay.engine.undecided) {
+      lines.append("dmatop: \(name): left out, the trace cannot decide them: \(undecided)")
+    }
+    return lines
+  }
+
+  /// The reasons and their counts, or `nil` when all was decided.
+  static func sentence(_ undecided: Undecided) -> String? {
+    let parts = reasons(undecided).filter { $0.count > 0 }.map { "\($0.count) \($0.words)" }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// Every reason: its name in machine output, in words, and its count.
+  static func reasons(_ undecided: Undecided) -> [(key: String, words: String, count: UInt64)] {
+    [
+      (
+        "unknown_frees", "frees of mappings made before the trace (--complete says there were none)",
+        undecided.unknownFrees
+      ),
+      ("unknown_lists", "unmaps of scatterlists never seen mapped", undecided.unknownLists),
+      ("unknown_syncs", "syncs of mappings made before the trace", undecided.unknownSyncs),
+      (
+        "unseen_checks", "map-error checks that no probe shows (see docs/RECORDING.md)",
+        undecided.unseenChecks
+      ),
+      ("after_loss", "errors that may be effects of lost events", undecided.afterLoss),
+    ]
+  }
+}

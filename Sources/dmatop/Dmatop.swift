@@ -1,0 +1,51 @@
+import ArgumentParser
+import DMATrace
+import Glibc
+
+/// The program: what there is to do.
+@main
+struct Dmatop: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dmatop",
+    abstract: "A debugger of the Linux DMA-API: what htop is to processes, for DMA mappings.",
+    discussion: """
+      Replays traces of dma:* events through a twin of the kernel's dma-debug.
+
+      Examples:
+        dmatop trace.txt                 open the monitor on a trace
+        dmatop log --all-errors trace.txt
+        dmatop lint trace.txt
+        trace-cmd report | dmatop stat -
+      """,
+    version: "0.1.0",
+    subcommands: [
+      ReplayCommand.self, LogCommand.self, FSCommand.self, StatCommand.self, DumpCommand.self,
+      LintCommand.self,
+    ],
+    defaultSubcommand: ReplayCommand.self)
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let code as ExitCode {
+      Glibc.exit(code.rawValue)
+    } catch let error as TraceError {
+      fail(error.description)
+    } catch let error as CommandError {
+      fail(error.description)
+    } catch let error as MomentError {
+      fail(error.description)
+    } catch {
+      let isHelp = exitCode(for: error) == .success
+      let text = fullMessage(for: error) + "\n"
+      StandardOutput.write(Array(text.utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+      Glibc.exit(isHelp ? 0 : 2)
+    }
+  }
+
+  private static func fail(_ message: String) -> Never {
+    StandardError.write("dmatop: \(message)")
+    Glibc.exit(2)
+  }
+}

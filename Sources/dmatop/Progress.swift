@@ -1,0 +1,45 @@
+import DMATimeline
+import Glibc
+
+/// One line on standard error about long work, on a terminal only.
+struct Progress {
+  private static let interval = 200_000_000
+  private let name: String
+  private let isOn = StandardError.isTerminal
+  private var countdown = 0
+  private var lastShown: Int
+  private var hasShown = false
+
+  init(path: String) {
+    name = displayName(path)
+    lastShown = Self.now()
+  }
+
+  /// Call it for each event; it looks at the clock now and then.
+  mutating func update(_ replay: Replay) {
+    guard isOn else { return }
+    countdown -= 1
+    guard countdown < 0 else { return }
+    countdown = 8192
+    let now = Self.now()
+    guard now - lastShown > Self.interval else { return }
+    lastShown = now
+    hasShown = true
+    var text = "\r\u{1b}[K\(name): \(replay.engine.eventCount) events"
+    let progress = replay.progress
+    if let total = progress.total, total > 0 { text += ", \(progress.read * 100 / total) %" }
+    StandardOutput.write(Array(text.utf8), to: STDERR_FILENO)
+  }
+
+  /// Removes the line.
+  mutating func clear() {
+    if hasShown { StandardOutput.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+    hasShown = false
+  }
+
+  private static func now() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+  }
+}

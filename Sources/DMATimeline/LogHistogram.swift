@@ -19,6 +19,16 @@ public struct LogHistogram: Sendable {
     maximum = max(maximum, value)
   }
 
+  /// Adds all values of another histogram.
+  public mutating func merge(_ other: LogHistogram) {
+    if other.counts.count > counts.count {
+      counts.append(contentsOf: repeatElement(0, count: other.counts.count - counts.count))
+    }
+    for (slot, number) in other.counts.enumerated() { counts[slot] += number }
+    count += other.count
+    maximum = max(maximum, other.maximum)
+  }
+
   /// The value below or at which `permille` of 1000 values lie; `nil` when there are none.
   public func percentile(permille: UInt64) -> UInt64? {
     guard count > 0 else { return nil }

@@ -111,6 +111,9 @@ public struct Replay {
   /// What the reader has learned so far.
   public var summary: TraceSummary { reader.summary }
 
+  /// How many bytes were read, and how many there are when that is known.
+  public var progress: (read: UInt64, total: UInt64?) { reader.progress }
+
   /// Whether everything was applied.
   public var isAtEnd: Bool { hasEnded && waiting.isEmpty && position >= batch.events.count }
 

@@ -27,6 +27,27 @@ public struct Statistics: Sendable {
 
     public init() {}
 
+    /// Nothing was ever counted.
+    public var isIdle: Bool {
+      maps == 0 && syncs == 0 && errors == 0 && failedMaps == 0 && bounces == 0
+    }
+
+    /// Adds the totals of another device; peaks add up to an upper bound.
+    public mutating func add(_ other: Totals) {
+      live += other.live
+      peakLive += other.peakLive
+      liveBytes &+= other.liveBytes
+      peakBytes &+= other.peakBytes
+      maps += other.maps
+      unmaps += other.unmaps
+      syncs += other.syncs
+      bytes &+= other.bytes
+      errors += other.errors
+      failedMaps += other.failedMaps
+      bounces += other.bounces
+      lifetimes.merge(other.lifetimes)
+    }
+
     mutating func map(_ size: UInt64) {
       live += 1
       maps += 1
@@ -89,6 +110,11 @@ public struct Statistics: Sendable {
     changes.removeAll(keepingCapacity: true)
     replay.takeChanges(&changes)
     for change in changes { take(change, at: event.time) }
+    observeRest(&replay)
+  }
+
+  /// Takes in the reports that came with the end of the stream.
+  public mutating func observeRest(_ replay: inout Replay) {
     reports.removeAll(keepingCapacity: true)
     replay.takeReports(&reports)
     for report in reports where report.kind.isError {

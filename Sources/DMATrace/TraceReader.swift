@@ -10,6 +10,9 @@ public protocol TraceReader {
   /// What the reader has learned about the capture so far.
   var summary: TraceSummary { get }
 
+  /// How many bytes were read, and how many there are when that is known.
+  var progress: (read: UInt64, total: UInt64?) { get }
+
   /// Empties `batch` and fills it with the next events.
   ///
   /// - Returns: `false` when the input has ended; the batch is empty then.

@@ -1,0 +1,94 @@
+import DMADebugCore
+import DMATrace
+
+extension LintResult {
+  /// All results as one JSON document.
+  public static func json(_ results: [LintResult]) -> [UInt8] {
+    var json = JSONWriter(indented: true)
+    json.object { json in
+      json.pair("schema", "dmatop.lint/1")
+      json.key("traces")
+      json.array { json in for result in results { result.append(to: &json) } }
+      json.key("findings")
+      json.array { json in
+        for result in results {
+          for finding in result.findings { append(finding, to: &json) }
+        }
+      }
+    }
+    return json.text.bytes + [0x0a]
+  }
+
+  private func append(to json: inout JSONWriter) {
+    json.object { json in
+      json.pair("path", path)
+      json.pair("dialect", summary.dialect)
+      json.pair("kernel", kernel)
+      json.pair("kernel_origin", kernelOrigin)
+      json.pair("clock", summary.clock == .nanoseconds ? "ns" : "ticks")
+      json.pair("events", eventCount)
+      json.pair("dma_events", summary.dmaEvents)
+      json.pair("lost_events", summary.lostEvents)
+      json.pair("overwritten_events", summary.overwrittenEvents)
+      json.pair("malformed_lines", summary.malformedLines)
+      json.key("undecided")
+      json.object { json in
+        json.pair("unknown_frees", undecided.unknownFrees)
+        json.pair("unknown_lists", undecided.unknownLists)
+        json.pair("unknown_syncs", undecided.unknownSyncs)
+        json.pair("unseen_checks", undecided.unseenChecks)
+        json.pair("after_loss", undecided.afterLoss)
+      }
+    }
+  }
+
+  private static func append(_ finding: Finding, to json: inout JSONWriter) {
+    json.object { json in
+      json.pair("rule", finding.rule.id)
+      json.pair("name", finding.rule.name)
+      json.pair("severity", finding.rule.severity.rawValue)
+      json.pair("path", finding.path)
+      appendPlace(
+        finding.line, finding.device == nil ? nil : finding.time, finding.task, finding.pid,
+        finding.device == nil ? nil : finding.cpu, &json)
+      json.pair("device", finding.device)
+      json.pair("driver", finding.driver)
+      json.pair("message", finding.message)
+      json.pair("count", finding.count)
+      json.pair("site", finding.site)
+      json.key("stack")
+      json.array { json in for frame in finding.stack { json.string(frame) } }
+      json.key("mapped")
+      guard let origin = finding.origin else {
+        json.null()
+        return
+      }
+      json.object { json in
+        appendPlace(origin.line, origin.time, origin.task, origin.pid, origin.cpu, &json)
+        json.pair("site", origin.site)
+        json.key("dma_addr")
+        json.address(origin.dmaAddress)
+        json.pair("size", origin.size)
+        json.pair("dir", origin.direction.traceName.description)
+        json.pair("type", origin.type.kernelName.description)
+        json.key("stack")
+        json.array { json in for frame in origin.stack { json.string(frame) } }
+      }
+    }
+  }
+
+  private static func appendPlace(
+    _ line: UInt64, _ time: UInt64?, _ task: String?, _ pid: Int32, _ cpu: UInt32?,
+    _ json: inout JSONWriter
+  ) {
+    json.key("line")
+    if line > 0 { json.number(line) } else { json.null() }
+    json.key("time_ns")
+    if let time { json.number(time) } else { json.null() }
+    json.pair("task", task)
+    json.key("pid")
+    if pid >= 0 { json.number(Int64(pid)) } else { json.null() }
+    json.key("cpu")
+    if let cpu { json.number(UInt64(cpu)) } else { json.null() }
+  }
+}

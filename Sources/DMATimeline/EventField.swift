@@ -1,0 +1,192 @@
+import DMADebugCore
+
+/// A property of an event: a column and a name in every output.
+public enum EventField: String, Sendable, CaseIterable {
+  case number = "event"
+  case line
+  case time = "time_ns"
+  case cpu
+  case task
+  case pid
+  case kind
+  case device
+  case direction = "dir"
+  case dmaAddress = "dma_addr"
+  case size
+  case physicalAddress = "phys_addr"
+  case cpuAddress = "cpu_addr"
+  case attributes = "attrs"
+  case sgCallEntries = "sg_nents"
+  case sgMappedEntries = "sg_ents"
+  case driver
+  case caller
+  case action
+  case text
+
+  /// What `dmatop dump --events` shows unless told otherwise.
+  public static let standard: [EventField] = [
+    .number, .time, .cpu, .task, .pid, .kind, .device, .direction, .dmaAddress, .size,
+    .physicalAddress, .sgCallEntries, .sgMappedEntries, .attributes, .text,
+  ]
+
+  public var isNumeric: Bool {
+    switch self {
+    case .task, .kind, .device, .direction, .attributes, .driver, .caller, .text: false
+    default: true
+    }
+  }
+
+  /// One line for the help.
+  public var summary: String {
+    switch self {
+    case .number: "position among the events that dmatop understands, from 1"
+    case .line: "line or record"
+    case .time: "nanoseconds of the trace clock"
+    case .cpu: "CPU"
+    case .task: "task"
+    case .pid: "thread"
+    case .kind: "what happened"
+    case .device: "device name"
+    case .direction: "TO_DEVICE, FROM_DEVICE, BIDIRECTIONAL"
+    case .dmaAddress: "DMA address, of a list its first"
+    case .size: "bytes, of a list their sum"
+    case .physicalAddress: "physical address, of a list its first"
+    case .cpuAddress: "CPU pointer of an allocation, or its hash"
+    case .attributes: "DMA_ATTR_… flags"
+    case .sgCallEntries: "entries of the list"
+    case .sgMappedEntries: "segments that were mapped"
+    case .driver: "driver that binds"
+    case .caller: "who asked for the map error"
+    case .action: "number of a bus notification"
+    case .text: "text of a trace marker"
+    }
+  }
+
+  /// The value of this field for an event of a batch.
+  public func value(
+    of event: DMAEvent, number: UInt64, in batch: EventBatch, _ names: TraceNames
+  ) -> FieldValue {
+    switch self {
+    case .number: return .number(number)
+    case .line: return .number(event.line)
+    case .time: return .time(event.time)
+    case .cpu: return .number(UInt64(event.cpu))
+    case .task:
+      return event.task == NameTable.unknown ? .none : .text(names.tasks.string(event.task))
+    case .pid: return event.pid < 0 ? .none : .number(UInt64(event.pid))
+    case .kind: return .text(event.kind.name)
+    case .device:
+      return event.device == .unknown
+        ? .none : .text(names.devices.string(event.device.rawValue))
+    case .direction:
+      return event.kind.isCall && !event.flags.contains(.noDirection)
+        ? .text(event.direction.traceName.description) : .none
+    case .dmaAddress: return dmaAddress(event, batch)
+    case .size: return size(event, batch)
+    case .physicalAddress: return physicalAddress(event, batch)
+    case .cpuAddress:
+      switch event.kind {
+      case .alloc, .free, .allocPages, .freePages: return .address(event.address)
+      default: return .none
+      }
+    case .attributes: return event.kind.isCall ? .text(event.attributes.traceText) : .none
+    case .sgCallEntries:
+      switch event.kind {
+      case .mapSG: return .number(UInt64(event.requestedEntries))
+      case .unmapSG, .mapSGError: return .number(UInt64(event.physicalCount))
+      case .syncSGForCPU, .syncSGForDevice: return .number(UInt64(event.segmentCount))
+      default: return .none
+      }
+    case .sgMappedEntries:
+      return event.kind == .mapSG ? .number(UInt64(event.mappedEntries)) : .none
+    case .driver:
+      return event.kind == .driverProbe
+        ? .text(names.drivers.string(event.driver.rawValue)) : .none
+    case .caller:
+      return event.kind == .mappingError && event.site != NameTable.unknown
+        ? .text(names.symbols.string(event.site)) : .none
+    case .action: return event.kind == .busNotify ? .number(event.address) : .none
+    case .text:
+      return event.kind == .marker
+        ? .text(String(decoding: batch.markerText(event), as: UTF8.self)) : .none
+    }
+  }
+
+  private func dmaAddress(_ event: DMAEvent, _ batch: EventBatch) -> FieldValue {
+    switch event.kind {
+    case .mapSG, .syncSGForCPU, .syncSGForDevice:
+      return event.segmentCount > 0 ? .address(batch.segmentAddress(event, 0)) : .none
+    case .unmapSG, .mapSGError, .marker, .driverProbe, .busNotify, .driverUnbind, .lost, .other:
+      return .none
+    default:
+      return .address(event.dmaAddress)
+    }
+  }
+
+  private func size(_ event: DMAEvent, _ batch: EventBatch) -> FieldValue {
+    switch event.kind {
+    case .mapSG, .syncSGForCPU, .syncSGForDevice:
+      return .number(
+        (0..<Int(event.segmentCount)).reduce(0) { $0 &+ batch.segmentLength(event, $1) })
+    case .unmapSG, .mapSGError, .marker, .driverProbe, .busNotify, .driverUnbind, .mappingError,
+      .other:
+      return .none
+    default:
+      return .number(event.size)
+    }
+  }
+
+  private func physicalAddress(_ event: DMAEvent, _ batch: EventBatch) -> FieldValue {
+    switch event.kind {
+    case .mapPage, .mapPhys, .mapResource: return .address(event.address)
+    default:
+      return event.physicalCount > 0 ? .address(batch.physicalAddress(event, 0)) : .none
+    }
+  }
+}
+
+extension DMAEvent.Kind {
+  /// The name in every output: that of the tracepoint, or of the probe.
+  public var name: String {
+    switch self {
+    case .mapPage: "dma_map_page"
+    case .mapResource: "dma_map_resource"
+    case .mapPhys: "dma_map_phys"
+    case .unmapPage: "dma_unmap_page"
+    case .unmapResource: "dma_unmap_resource"
+    case .unmapPhys: "dma_unmap_phys"
+    case .mapSG: "dma_map_sg"
+    case .mapSGError: "dma_map_sg_err"
+    case .unmapSG: "dma_unmap_sg"
+    case .alloc: "dma_alloc"
+    case .free: "dma_free"
+    case .allocPages: "dma_alloc_pages"
+    case .freePages: "dma_free_pages"
+    case .allocSGTable: "dma_alloc_sgt"
+    case .allocSGTableError: "dma_alloc_sgt_err"
+    case .freeSGTable: "dma_free_sgt"
+    case .syncSingleForCPU: "dma_sync_single_for_cpu"
+    case .syncSingleForDevice: "dma_sync_single_for_device"
+    case .syncSGForCPU: "dma_sync_sg_for_cpu"
+    case .syncSGForDevice: "dma_sync_sg_for_device"
+    case .mappingError: "dma_mapping_error"
+    case .driverProbe: "driver_probe"
+    case .busNotify: "bus_notify"
+    case .driverUnbind: "driver_unbind"
+    case .marker: "marker"
+    case .swiotlbBounced: "swiotlb_bounced"
+    case .lost: "lost"
+    case .other: "other"
+    }
+  }
+
+  /// Whether it is a call of the DMA-API with direction and attributes.
+  var isCall: Bool {
+    switch self {
+    case .mappingError, .driverProbe, .busNotify, .driverUnbind, .marker, .swiotlbBounced, .lost,
+      .other:
+      false
+    default: true
+    }
+  }
+}

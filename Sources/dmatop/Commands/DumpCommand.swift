@@ -1,0 +1,209 @@
+import ArgumentParser
+import DMADebugCore
+import DMATimeline
+
+/// `dmatop dump`
+struct DumpCommand: ParsableCommand {
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text
+    case json
+    case jsonl
+    case csv
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "dump",
+    abstract: "Print the live mappings at a moment, or the events, for people and programs.",
+    discussion: """
+      Numbers are numbers, addresses are strings in hexadecimal (JSON numbers lose digits), times \
+      and ages are nanoseconds, what is not known is null.
+
+      Fields of mappings:
+      \(fieldList(MappingField.allCases.map { ($0.rawValue, $0.summary) }))
+
+      Fields of events (--events):
+      \(fieldList(EventField.allCases.map { ($0.rawValue, $0.summary) }))
+
+      A filter is words that must all hold: text, a|b, !text, field:text, field>4k, ~regex.
+
+      Example:
+        dmatop dump --filter 'size>=4k dir=from' --sort=-size --format json trace.txt
+      """)
+
+  @OptionGroup var moment: MomentArguments
+
+  @Flag(help: "The events up to the moment instead of the live mappings.")
+  var events = false
+
+  @Option(help: "text, json, jsonl or csv.")
+  var format = Format.text
+
+  @Option(help: ArgumentHelp("Fields, separated by commas.", valueName: "a,b,…"))
+  var fields: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Sort by a field, with a minus before it downwards; mappings only.", valueName: "field"))
+  var sort: String?
+
+  @Option(help: ArgumentHelp("Only what matches.", valueName: "expression"))
+  var filter: String?
+
+  func validate() throws {
+    if events && sort != nil {
+      throw ValidationError("--sort does not go with --events: they stream in their own order.")
+    }
+  }
+
+  func run() throws {
+    if events { try dumpEvents() } else { try dumpMappings() }
+  }
+
+  // MARK: Mappings
+
+  private func dumpMappings() throws {
+    let fields: [MappingField] = try parse(self.fields, MappingField.standard) {
+      MappingField(name: $0)
+    }
+    let filter = try FilterExpression.parse(self.filter, MappingField.allCases.map(\.rawValue))
+    let sort = try self.sort.map { try SortKey($0) }
+    let replay = try moment.state()
+    let context = MappingContext(engine: replay.engine, names: replay.names, now: replay.time)
+    var rows = replay.engine.liveMappings().map { MappingRow(mapping: $0, context: context) }
+    if let filter { rows.removeAll { !filter.matches($0) } }
+    if let sort { rows = sort.sorted(rows) }
+    var writer = RowWriter(
+      format, schema: "dmatop.mappings/1",
+      columns: fields.map { ($0.rawValue, $0.isNumeric) })
+    writer.begin()
+    for row in rows { writer.add(fields.map { $0.value(of: row.mapping, in: context) }) }
+    writer.end()
+  }
+
+  /// A field and a way to sort by it.
+  private struct SortKey {
+    let field: MappingField
+    let isDescending: Bool
+
+    init(_ text: String) throws {
+      isDescending = text.hasPrefix("-")
+      let name = isDescending ? String(text.dropFirst()) : text
+      guard let field = MappingField(name: name) else {
+        throw CommandError(
+          "no field '\(String(escaping: name.utf8))' to sort by; there are "
+            + MappingField.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      self.field = field
+    }
+
+    func sorted(_ rows: [MappingRow]) -> [MappingRow] {
+      let keyed = rows.enumerated().map {
+        (offset: $0.offset, row: $0.element, key: field.value(of: $0.element.mapping, in: $0.element.context))
+      }
+      return keyed.sorted { a, b in
+        if a.key == b.key { return a.offset < b.offset }
+        if a.key == .none || b.key == .none { return b.key == .none }
+        return isDescending ? b.key.precedes(a.key) : a.key.precedes(b.key)
+      }.map(\.row)
+    }
+  }
+
+  // MARK: Events
+
+  private func dumpEvents() throws {
+    let fields: [EventField] = try parse(self.fields, EventField.standard) {
+      EventField(rawValue: $0 == "time" ? "time_ns" : $0)
+    }
+    let filter = try FilterExpression.parse(self.filter, EventField.allCases.map(\.rawValue))
+    var replay = try moment.replay.open(moment.trace)
+    var writer = RowWriter(
+      format, schema: "dmatop.events/1", columns: fields.map { ($0.rawValue, $0.isNumeric) })
+    writer.begin()
+    var dropped: [Report] = []
+    try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
+      if replay.engine.hasReports {
+        replay.takeReports(&dropped)
+        dropped.removeAll(keepingCapacity: true)
+      }
+      let number = replay.engine.eventCount
+      if let filter {
+        let row = EventRow(
+          event: event, number: number, batch: replay.batch, names: replay.names)
+        guard filter.matches(row) else { return }
+      }
+      writer.add(
+        fields.map { $0.value(of: event, number: number, in: replay.batch, replay.names) })
+    }
+    writer.end()
+  }
+
+  private func parse<Field>(
+    _ list: String?, _ standard: [Field], _ field: (String) -> Field?
+  ) throws -> [Field] {
+    guard let list else { return standard }
+    return try list.split(separator: ",").map { name in
+      guard let field = field(String(name)) else {
+        throw CommandError(
+          "no field '\(String(escaping: name.utf8))'; 'dmatop dump --help' lists them")
+      }
+      return field
+    }
+  }
+
+  private static func fieldList(_ fields: [(String, String)]) -> String {
+    let width = fields.map(\.0.count).max() ?? 0
+    return fields.map { name, summary in
+      "  " + name + String(repeating: " ", count: width - name.count + 2) + summary
+    }.joined(separator: "\n")
+  }
+}
+
+extension FilterExpression {
+  /// The filter of an option; `nil` when there is none.
+  static func parse(_ text: String?, _ fields: [String]) throws -> FilterExpression? {
+    guard let text else { return nil }
+    let aliases = ["age", "time", "direction"]
+    do {
+      return try FilterExpression(text, fields: Set(fields + aliases))
+    } catch {
+      throw CommandError("filter: \(String(escaping: error.description.utf8))")
+    }
+  }
+}
+
+/// A mapping as a filter sees it.
+struct MappingRow: FilterExpression.Row {
+  let mapping: Mapping
+  let context: MappingContext
+
+  func value(_ field: String) -> FieldValue? {
+    MappingField(name: field)?.value(of: mapping, in: context)
+  }
+
+  var texts: [String] {
+    [
+      MappingField.driver, .device, .type, .dmaAddress, .direction, .physicalAddress, .mapError,
+      .task, .site, .attributes,
+    ].map { $0.value(of: mapping, in: context).display }
+  }
+}
+
+/// An event as a filter sees it.
+struct EventRow: FilterExpression.Row {
+  let event: DMAEvent
+  let number: UInt64
+  let batch: EventBatch
+  let names: TraceNames
+
+  func value(_ field: String) -> FieldValue? {
+    EventField(rawValue: field == "time" ? "time_ns" : field)?
+      .value(of: event, number: number, in: batch, names)
+  }
+
+  var texts: [String] {
+    [
+      EventField.task, .kind, .device, .direction, .dmaAddress, .physicalAddress, .driver,
+      .caller, .text, .attributes,
+    ].map { $0.value(of: event, number: number, in: batch, names).display }
+  }
+}

@@ -1,0 +1,305 @@
+import ArgumentParser
+import DMADebugCore
+import DMATimeline
+
+/// `dmatop stat`
+struct StatCommand: ParsableCommand {
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text
+    case json
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "stat",
+    abstract: "Totals by driver and device, lifetimes, and the sites with most live mappings.",
+    discussion: """
+      Example:
+        dmatop stat --devices devices.txt --at snapshot:end trace.txt
+      """)
+
+  @OptionGroup var moment: MomentArguments
+
+  @Option(help: "text or json.")
+  var format = Format.text
+
+  @Option(help: ArgumentHelp("How many map sites to list.", valueName: "n"))
+  var sites = 10
+
+  func run() throws {
+    var replay = try moment.replay.open(moment.trace)
+    replay.collectChanges()
+    var statistics = Statistics()
+    try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
+      statistics.observe(event, &replay)
+    }
+    statistics.observeRest(&replay)
+    let report = StatReport(
+      path: moment.trace, statistics: statistics, replay: replay, siteLimit: sites)
+    var output = StandardOutput()
+    switch format {
+    case .text: for line in report.lines() { output.write(line + "\n") }
+    case .json: output.write(bytes: report.json())
+    }
+  }
+}
+
+/// What `dmatop stat` shows.
+struct StatReport {
+  /// One line of the table.
+  struct Row {
+    let driver: String
+    let device: String
+    let totals: Statistics.Totals
+  }
+
+  let path: String
+  let statistics: Statistics
+  let replay: Replay
+  let siteLimit: Int
+
+  /// Devices that did something, by driver and name.
+  var rows: [Row] {
+    statistics.devices.enumerated().compactMap { index, totals -> Row? in
+      guard !totals.isIdle else { return nil }
+      let device = DeviceID(rawValue: UInt32(index))
+      return Row(
+        driver: replay.names.drivers.string(replay.engine.driver(of: device).rawValue),
+        device: replay.names.devices.string(device.rawValue), totals: totals)
+    }.sorted { a, b in
+      (a.driver, a.device) < (b.driver, b.device)
+    }
+  }
+
+  /// The sums of each driver that has several devices, and of all.
+  private func sums(_ rows: [Row]) -> [(driver: String, totals: Statistics.Totals)] {
+    var sums: [(driver: String, totals: Statistics.Totals)] = []
+    for row in rows {
+      if sums.last?.driver == row.driver {
+        sums[sums.count - 1].totals.add(row.totals)
+      } else {
+        sums.append((row.driver, row.totals))
+      }
+    }
+    return sums
+  }
+
+  /// Sites with live mappings, most first.
+  private var liveSites: [(site: String, value: Statistics.Site)] {
+    var sites: [(site: String, value: Statistics.Site)] = []
+    for value in statistics.sites where value.live > 0 {
+      sites.append((replay.names.callSite(stack: value.stack) ?? "?", value))
+    }
+    sites.sort { a, b in
+      if a.value.live != b.value.live { return a.value.live > b.value.live }
+      if a.value.liveBytes != b.value.liveBytes { return a.value.liveBytes > b.value.liveBytes }
+      return (a.site, a.value.stack) < (b.site, b.value.stack)
+    }
+    return Array(sites.prefix(max(0, siteLimit)))
+  }
+
+  /// Live mappings by type and direction.
+  private var kinds: [(type: MappingType, direction: Direction, count: UInt64, bytes: UInt64)] {
+    var counts = [(count: UInt64, bytes: UInt64)](
+      repeating: (0, 0), count: MappingType.allCases.count * Direction.allCases.count)
+    replay.engine.forEachLiveMapping { mapping in
+      let slot = Int(mapping.type.rawValue) * 4 + Int(mapping.direction.rawValue)
+      counts[slot].count += 1
+      counts[slot].bytes &+= mapping.size
+    }
+    return counts.enumerated().compactMap { slot, value in
+      guard value.count > 0, let type = MappingType(rawValue: UInt8(slot / 4)),
+        let direction = Direction(rawValue: UInt8(slot % 4))
+      else { return nil }
+      return (type, direction, value.count, value.bytes)
+    }
+  }
+
+  private var span: UInt64 {
+    statistics.lastTime - min(statistics.firstTime ?? 0, statistics.lastTime)
+  }
+
+  private var isNanoseconds: Bool { replay.summary.clock == .nanoseconds }
+
+  private func duration(_ value: UInt64?) -> String {
+    guard let value else { return "-" }
+    return isNanoseconds ? FieldValue.duration(value) : "\(value) ticks"
+  }
+
+  // MARK: Text
+
+  func lines() -> [String] {
+    let summary = replay.summary
+    let engine = replay.engine
+    let pool = engine.poolCounters
+    var lines = [
+      "trace     \(displayName(path)), \(summary.dialect)",
+      "kernel    \(engine.configuration.generation.version) (\(replay.origin.description))",
+      "events    \(engine.eventCount) over \(duration(span)), \(summary.dmaEvents) of dma;"
+        + " \(summary.lostEvents) lost, \(summary.malformedLines) not understood",
+      "pool      \(pool.free) free, \(pool.minimumFree) at least, \(pool.total) in all"
+        + (engine.isDisabled ? "; disabled" : ""),
+      "errors    \(engine.errorCount)",
+    ]
+    if let undecided = Diagnostics.sentence(engine.undecided) {
+      lines.append("undecided \(undecided)")
+    }
+    lines.append("")
+    lines += deviceTable()
+    let kinds = kinds
+    if !kinds.isEmpty {
+      var table = TextTable([("LIVE NOW", false), ("DIR", false), ("COUNT", true), ("BYTES", true)])
+      for kind in kinds {
+        table.add([
+          kind.type.kernelName.description, kind.direction.traceName.description,
+          String(kind.count), FieldValue.bytes(kind.bytes),
+        ])
+      }
+      lines += [""] + table.lines()
+    }
+    let sites = liveSites
+    if !sites.isEmpty {
+      var table = TextTable([("LIVE", true), ("BYTES", true), ("MAPS", true), ("MAP SITE", false)])
+      for site in sites {
+        table.add([
+          String(site.value.live), FieldValue.bytes(site.value.liveBytes), String(site.value.maps),
+          String(escaping: site.site.utf8),
+        ])
+      }
+      lines += [""] + table.lines()
+    }
+    return lines
+  }
+
+  private func deviceTable() -> [String] {
+    var table = TextTable([
+      ("DRIVER", false), ("DEVICE", false), ("LIVE", true), ("PEAK", true), ("BYTES", true),
+      ("PEAK BYTES", true), ("MAPS", true), ("UNMAPS", true), ("SYNCS", true),
+      ("TOTAL BYTES", true), ("LIFE P50", true), ("P99", true), ("MAX", true), ("ERRORS", true),
+    ])
+    func add(_ driver: String, _ device: String, _ totals: Statistics.Totals) {
+      let life = totals.lifetimes
+      table.add(
+        [String(escaping: driver.utf8), String(escaping: device.utf8)] + [
+          String(totals.live), String(totals.peakLive), FieldValue.bytes(totals.liveBytes),
+          FieldValue.bytes(totals.peakBytes), String(totals.maps), String(totals.unmaps),
+          String(totals.syncs), FieldValue.bytes(totals.bytes),
+          duration(life.percentile(permille: 500)), duration(life.percentile(permille: 990)),
+          duration(life.count > 0 ? life.maximum : nil), String(totals.errors),
+        ])
+    }
+    let rows = rows
+    let sums = sums(rows)
+    for sum in sums {
+      let own = rows.filter { $0.driver == sum.driver }
+      for row in own { add(row.driver, row.device, row.totals) }
+      if own.count > 1 { add(sum.driver, "\(own.count) devices", sum.totals) }
+    }
+    if rows.count > 1 && sums.count > 1 { add("all", "", statistics.total) }
+    return table.lines()
+  }
+
+  // MARK: JSON
+
+  func json() -> [UInt8] {
+    let engine = replay.engine
+    let summary = replay.summary
+    let pool = engine.poolCounters
+    var json = JSONWriter(indented: true)
+    json.object { json in
+      json.pair("schema", "dmatop.stat/1")
+      json.pair("trace", path)
+      json.pair("dialect", summary.dialect)
+      json.pair("kernel", engine.configuration.generation.version)
+      json.pair("kernel_origin", replay.origin.description)
+      json.pair("clock", isNanoseconds ? "ns" : "ticks")
+      json.pair("events", engine.eventCount)
+      json.pair("dma_events", summary.dmaEvents)
+      json.pair("lost_events", summary.lostEvents)
+      json.pair("overwritten_events", summary.overwrittenEvents)
+      json.pair("malformed_lines", summary.malformedLines)
+      json.pair("span_ns", span)
+      json.pair("error_count", UInt64(engine.errorCount))
+      json.pair("disabled", engine.isDisabled)
+      json.key("pool")
+      json.object { json in
+        json.pair("total", UInt64(pool.total))
+        json.pair("free", UInt64(pool.free))
+        json.pair("min_free", UInt64(pool.minimumFree))
+      }
+      json.key("undecided")
+      json.object { json in
+        for reason in Diagnostics.reasons(engine.undecided) { json.pair(reason.key, reason.count) }
+      }
+      json.key("total")
+      json.object { append(statistics.total, to: &$0) }
+      json.key("drivers")
+      json.array { json in
+        let rows = rows
+        for sum in sums(rows) {
+          json.object { json in
+            json.pair("driver", sum.driver)
+            append(sum.totals, to: &json)
+            json.key("devices")
+            json.array { json in
+              for row in rows where row.driver == sum.driver {
+                json.object { json in
+                  json.pair("device", row.device)
+                  append(row.totals, to: &json)
+                }
+              }
+            }
+          }
+        }
+      }
+      json.key("live_by_type")
+      json.array { json in
+        for kind in kinds {
+          json.object { json in
+            json.pair("type", kind.type.kernelName.description)
+            json.pair("dir", kind.direction.traceName.description)
+            json.pair("live", kind.count)
+            json.pair("live_bytes", kind.bytes)
+          }
+        }
+      }
+      json.key("map_sites")
+      json.array { json in
+        for site in liveSites {
+          json.object { json in
+            json.pair("site", site.site)
+            json.pair("live", site.value.live)
+            json.pair("live_bytes", site.value.liveBytes)
+            json.pair("maps", site.value.maps)
+          }
+        }
+      }
+    }
+    return json.text.bytes + [0x0a]
+  }
+
+  private func append(_ totals: Statistics.Totals, to json: inout JSONWriter) {
+    json.pair("live", totals.live)
+    json.pair("peak_live", totals.peakLive)
+    json.pair("live_bytes", totals.liveBytes)
+    json.pair("peak_bytes", totals.peakBytes)
+    json.pair("maps", totals.maps)
+    json.pair("unmaps", totals.unmaps)
+    json.pair("syncs", totals.syncs)
+    json.pair("failed_maps", totals.failedMaps)
+    json.pair("bounces", totals.bounces)
+    json.pair("bytes", totals.bytes)
+    json.pair("errors", totals.errors)
+    json.key("lifetime_ns")
+    json.object { json in
+      let life = totals.lifetimes
+      let maximum: UInt64? = life.count > 0 ? life.maximum : nil
+      for (name, value) in [
+        ("p50", life.percentile(permille: 500)), ("p99", life.percentile(permille: 990)),
+        ("max", maximum),
+      ] {
+        json.key(name)
+        if let value { json.number(value) } else { json.null() }
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import DMADebugCore
+import DMATimeline
+
+/// Writes rows of typed values to standard output in one of the formats of `dmatop dump`.
+struct RowWriter: ~Copyable {
+  private let format: DumpCommand.Format
+  private let schema: String
+  private let columns: [(name: String, isNumeric: Bool)]
+  private var output = StandardOutput()
+  private var table: TextTable
+  private var json = JSONWriter()
+  private var isFirst = true
+
+  init(
+    _ format: DumpCommand.Format, schema: String, columns: [(name: String, isNumeric: Bool)]
+  ) {
+    self.format = format
+    self.schema = schema
+    self.columns = columns
+    table = TextTable(columns.map { ($0.name, $0.isNumeric) })
+  }
+
+  mutating func begin() {
+    switch format {
+    case .text, .jsonl: break
+    case .json: output.write("{\"schema\":\"\(schema)\",\"rows\":[")
+    case .csv: output.write(columns.map(\.name).joined(separator: ",") + "\r\n")
+    }
+  }
+
+  mutating func add(_ values: [FieldValue]) {
+    switch format {
+    case .text:
+      table.add(values.map { String(escaping: $0.display.utf8) })
+    case .json:
+      output.write(isFirst ? "\n" : ",\n")
+      writeObject(values)
+    case .jsonl:
+      writeObject(values)
+      output.write("\n")
+    case .csv:
+      output.write(values.map { Self.csv($0) }.joined(separator: ",") + "\r\n")
+    }
+    isFirst = false
+  }
+
+  mutating func end() {
+    switch format {
+    case .text: for line in table.lines() { output.write(line + "\n") }
+    case .json: output.write(isFirst ? "]}\n" : "\n]}\n")
+    case .jsonl, .csv: break
+    }
+  }
+
+  private mutating func writeObject(_ values: [FieldValue]) {
+    json.removeAll()
+    let columns = columns
+    json.object { json in
+      for (column, value) in zip(columns, values) {
+        json.key(column.name)
+        json.value(value)
+      }
+    }
+    output.write(bytes: json.text.bytes)
+  }
+
+  /// RFC 4180: quotes where needed; nothing for what is not known.
+  private static func csv(_ value: FieldValue) -> String {
+    switch value {
+    case .none: return ""
+    case .number(let number), .time(let number), .duration(let number): return String(number)
+    case .address, .flag: return value.display
+    case .text(let text):
+      // A control character in a cell could still reach a terminal; a spreadsheet needs none.
+      let text = String(escaping: text.utf8)
+      guard text.contains(where: { ",\"".contains($0) }) else { return text }
+      return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false)
+        .joined(separator: "\"\"") + "\""
+    }
+  }
+}
+
+extension JSONWriter {
+  /// A typed value: numbers as numbers, addresses as hexadecimal strings, the unknown as null.
+  mutating func value(_ value: FieldValue) {
+    switch value {
+    case .none: null()
+    case .number(let number), .time(let number), .duration(let number): self.number(number)
+    case .address(let address): self.address(address)
+    case .text(let text): string(text)
+    case .flag(let flag): bool(flag)
+    }
+  }
+}

@@ -16,6 +16,27 @@ extension DMADebug {
       freeNotFound(reference, event, names)
       return
     }
+    if !isPlainlyRight(index, reference) { compare(index, reference, event, names) }
+    removeEntry(index)
+  }
+
+  /// Whether nothing at all can be said about a free, found out without looking at details.
+  @inline(__always)
+  private func isPlainlyRight(_ index: UInt32, _ reference: Reference) -> Bool {
+    let entries = table.entries
+    return entries[Int(index)].size == reference.size
+      && entries[Int(index)].type == reference.type
+      && entries[Int(index)].direction == reference.direction
+      && entries[Int(index)].sgCallEntries == reference.sgCallEntries
+      && entries[Int(index)].attributes == reference.attributes
+      && entries[Int(index)].cpuAddress == reference.cpuAddress
+      && entries[Int(index)].mapError != .notChecked
+  }
+
+  /// The comparisons of `check_unmap` in its order.
+  private mutating func compare(
+    _ index: UInt32, _ reference: Reference, _ event: DMAEvent, _ names: TraceNames
+  ) {
     let entry = table[index]
     var freedPhysical: UInt64?
     func complain(_ engine: inout DMADebug, _ kind: Report.Kind) {
@@ -56,8 +77,6 @@ extension DMADebug {
     {
       complain(&self, .freeDifferentAttributes)
     }
-
-    removeEntry(index)
   }
 
   /// A free for which there is no entry, or none that fits among several.

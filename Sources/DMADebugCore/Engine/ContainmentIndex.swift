@@ -110,16 +110,17 @@ struct ContainmentIndex: Sendable {
       return count == 1 ? only : nil
     }
 
-    mutating func meet(_ index: UInt32, _ entry: Mapping, _ distance: Int, perfect isPerfect: Bool)
-    {
+    mutating func meet(
+      _ index: UInt32, _ sequence: UInt64, _ distance: Int, perfect isPerfect: Bool
+    ) {
       if distance < self.distance {
         self = Candidates(distance: distance)
       }
       count += 1
       only = index
-      if isPerfect, entry.sequence < perfectSequence {
+      if isPerfect, sequence < perfectSequence {
         perfect = index
-        perfectSequence = entry.sequence
+        perfectSequence = sequence
       }
     }
   }
@@ -133,37 +134,38 @@ struct ContainmentIndex: Sendable {
     guard let head = find(reference.device, width, cell, hash, entries) else { return }
     var index = head
     repeat {
-      let entry = entries[Int(index)]
-      Self.consider(index, entry, reference, after: walked, &best)
-      index = entry.cellNext
+      Self.consider(index, entries, reference, after: walked, &best)
+      index = entries[Int(index)].cellNext
     } while index != head
   }
 
   @inline(__always)
   private static func consider(
-    _ index: UInt32, _ entry: Mapping, _ reference: Reference, after walked: Int,
+    _ index: UInt32, _ entries: [Mapping], _ reference: Reference, after walked: Int,
     _ best: inout Candidates
   ) {
-    guard entry.device == reference.device, entry.dmaAddress <= reference.dmaAddress,
-      entry.end >= reference.dmaAddress &+ reference.size
+    let start = entries[Int(index)].dmaAddress
+    guard entries[Int(index)].device == reference.device, start <= reference.dmaAddress,
+      start &+ entries[Int(index)].size >= reference.dmaAddress &+ reference.size
     else { return }
-    let steps = (reference.dmaAddress >> Bucket.shift) - (entry.dmaAddress >> Bucket.shift)
+    let steps = (reference.dmaAddress >> Bucket.shift) - (start >> Bucket.shift)
     let distance = Int(truncatingIfNeeded: steps) & (Bucket.count - 1)
     guard distance > walked, distance <= best.distance else { return }
     // `best.distance` begins as the number of buckets that are walked, which itself is not reached.
     if distance == best.distance && best.count == 0 { return }
     let isPerfect =
-      entry.size == reference.size && entry.type == reference.type
-      && entry.direction == reference.direction && entry.sgCallEntries == reference.sgCallEntries
-    best.meet(index, entry, distance, perfect: isPerfect)
+      entries[Int(index)].size == reference.size && entries[Int(index)].type == reference.type
+      && entries[Int(index)].direction == reference.direction
+      && entries[Int(index)].sgCallEntries == reference.sgCallEntries
+    best.meet(index, entries[Int(index)].sequence, distance, perfect: isPerfect)
   }
 
   private func walkAll(_ reference: Reference, _ entries: [Mapping], _ limit: Int) -> UInt32? {
     var walked = -1
     while true {
       var best = Candidates(distance: limit)
-      for (index, entry) in entries.enumerated() where entry.sequence != 0 {
-        Self.consider(UInt32(index), entry, reference, after: walked, &best)
+      for index in entries.indices where entries[index].sequence != 0 {
+        Self.consider(UInt32(index), entries, reference, after: walked, &best)
       }
       if best.count == 0 { return nil }
       if let answer = best.answer { return answer }
@@ -176,9 +178,8 @@ struct ContainmentIndex: Sendable {
     _ device: DeviceID, _ width: Int, _ cell: UInt64, _ hash: UInt32, _ entries: [Mapping]
   ) -> UInt32? {
     cells.find(hash) { index in
-      let entry = entries[Int(index)]
-      return entry.device == device && Self.width(entry.size) == width
-        && Self.cell(entry.dmaAddress, width) == cell
+      entries[Int(index)].device == device && Self.width(entries[Int(index)].size) == width
+        && Self.cell(entries[Int(index)].dmaAddress, width) == cell
     }
   }
 

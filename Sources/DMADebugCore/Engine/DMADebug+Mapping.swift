@@ -7,10 +7,6 @@ extension DMADebug {
     let isResource = event.kind == .mapResource || event.attributes.contains(.mmio)
     let hasFailed = event.dmaAddress == .max
     if hasFailed && !(isResource && !generation.hasPhyType) { return }
-    if !isResource || generation.hasPhyType {
-      // dma-debug itself asks for the map error here: an older unchecked entry becomes checked.
-      _ = table.markChecked(event.device, event.dmaAddress)
-    }
     let device = state(of: event.device)
     if !isResource { noteAddressing(device, dma: event.dmaAddress, physical: event.address) }
     var mapping = newMapping(event)
@@ -23,8 +19,10 @@ extension DMADebug {
     mapping.type = generation.hasPhyType ? .phy : isResource ? .resource : .single
     mapping.mapError = .notChecked
     if hookSeen { mapping.flags.insert(.hookWitnessed) }
-    if !isResource || generation.hasPhyType { mapping.flags.insert(.ownHitPending) }
-    add(mapping, event, names)
+    // dma-debug itself asks for the map error here: an older unchecked entry becomes checked.
+    let asksMapError = !isResource || generation.hasPhyType
+    if asksMapError { mapping.flags.insert(.ownHitPending) }
+    add(mapping, event, names, asksMapError: asksMapError)
   }
 
   // MARK: Scatterlists
@@ -138,13 +136,12 @@ extension DMADebug {
       mapping.direction = event.direction
       if !configuration.generation.hasNoncoherentType {
         // Such a kernel takes the pages for an ordinary mapping, and asks for its map error.
-        _ = table.markChecked(event.device, event.dmaAddress)
         mapping.mapError = .notChecked
         mapping.flags.insert(.ownHitPending)
         if hookSeen { mapping.flags.insert(.hookWitnessed) }
       }
     }
-    add(mapping, event, names)
+    add(mapping, event, names, asksMapError: mapping.mapError == .notChecked)
   }
 
   /// What kernels call the pages of `dma_alloc_pages`.
@@ -221,9 +218,11 @@ extension DMADebug {
     return mapping
   }
 
-  private mutating func add(_ mapping: consuming Mapping, _ event: DMAEvent, _ names: TraceNames) {
+  private mutating func add(
+    _ mapping: Mapping, _ event: DMAEvent, _ names: TraceNames, asksMapError: Bool = false
+  ) {
     guard takeEntry(event) else { return }
-    insert(mapping, event, names)
+    insert(mapping, event, names, asksMapError: asksMapError)
   }
 
   /// `dma_entry_alloc`.
@@ -246,23 +245,21 @@ extension DMADebug {
 
   /// `add_dma_entry`: into the hash, then into the cacheline tracker.
   private mutating func insert(
-    _ mapping: consuming Mapping, _ event: DMAEvent, _ names: TraceNames
+    _ mapping: Mapping, _ event: DMAEvent, _ names: TraceNames, asksMapError: Bool = false
   ) {
     let device = state(of: mapping.device)
     devices[device].live += 1
     let isTracked = mapping.direction != .toDevice
-    let physical = isTracked ? physicalAddress(of: mapping) : nil
-    if physical != nil { mapping.flags.insert(.tracked) }
-    if isTracked && physical == nil { mapping.flags.remove(.tracked) }
-    let index = table.insert(mapping)
+    let index = table.insert(mapping, asksMapError: asksMapError)
     if collectsChanges { changes.append(MappingChange(isAdded: true, mapping: table[index])) }
     guard isTracked else { return }
-    guard let physical else {
-      leaveUntracked(index, device)
+    guard let physical = physicalAddress(of: mapping) else {
+      devices[device].untracked.append((index, table[index].sequence))
       return
     }
     // Freeing must find the cacheline even when the address becomes doubtful later.
     table[index].physicalAddress = physical
+    table[index].flags.insert(.tracked)
     track(index, physical, event, names)
   }
 
@@ -297,22 +294,25 @@ extension DMADebug {
 
   /// `dma_entry_free` after `hash_bucket_del`.
   mutating func removeEntry(_ index: UInt32) {
-    let mapping = table[index]
-    if collectsChanges { changes.append(MappingChange(isAdded: false, mapping: mapping)) }
-    if mapping.flags.contains(.tracked) {
-      cachelines.remove(CachelineTracker.number(mapping.physicalAddress))
+    if collectsChanges { changes.append(MappingChange(isAdded: false, mapping: table[index])) }
+    if table.entries[Int(index)].flags.contains(.tracked) {
+      cachelines.remove(CachelineTracker.number(table.entries[Int(index)].physicalAddress))
     }
-    if mapping.sgList != Mapping.none { lists.entryLeft(mapping.sgList) }
-    let device = Int(mapping.device.rawValue)
+    let list = table.entries[Int(index)].sgList
+    if list != Mapping.none { lists.entryLeft(list) }
+    let device = Int(table.entries[Int(index)].device.rawValue)
     devices[device].live -= 1
-    if devices[device].untracked.count > 64,
-      devices[device].untracked.count > 2 * Int(devices[device].live)
-    {
-      let table = table
-      devices[device].untracked.removeAll { table[$0.index].sequence != $0.sequence }
-    }
     table.remove(index)
+    if devices[device].untracked.count > 64 { forgetUntracked(device) }
     pool.give()
+  }
+
+  /// Drops allocations that are gone from the list of those outside the cacheline tracker, when
+  /// they are most of it.
+  private mutating func forgetUntracked(_ device: Int) {
+    guard devices[device].untracked.count > 2 * Int(devices[device].live) else { return }
+    let table = table
+    devices[device].untracked.removeAll { table[$0.index].sequence != $0.sequence }
   }
 
   // MARK: Physical addresses
@@ -338,10 +338,6 @@ extension DMADebug {
     } else {
       trackLate(device)
     }
-  }
-
-  private mutating func leaveUntracked(_ index: UInt32, _ device: Int) {
-    devices[device].untracked.append((index, table[index].sequence))
   }
 
   /// The offset of the direct map has become known.

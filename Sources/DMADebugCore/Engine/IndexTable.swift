@@ -99,26 +99,29 @@ struct IndexTable: Sendable {
 }
 
 /// Keyed hashing of small keys.
+///
+/// Two multiplications: the first by a secret, so that nobody can choose keys that collide, the
+/// second to spread what is left of regular strides.
 struct KeyHasher: Sendable {
-  private let first: UInt64
-  private let second: UInt64
+  private let secret: UInt64
+  private let multiplier: UInt64
 
   init() {
     var generator = SystemRandomNumberGenerator()
-    first = generator.next() | 1
-    second = generator.next() | 1
+    secret = generator.next()
+    multiplier = generator.next() | 1
   }
 
   @inline(__always)
   func hash(_ a: UInt64, _ b: UInt64) -> UInt32 {
-    let product = (a ^ second).multipliedFullWidth(by: first &+ (b &* 0x9e37_79b9_7f4a_7c15 &* 2))
-    let mixed = (product.high ^ product.low) &* second
-    return UInt32(truncatingIfNeeded: mixed >> 32)
+    var mixed = (a ^ secret &+ b &* 0x9e37_79b9_7f4a_7c15) &* multiplier
+    mixed ^= mixed >> 32
+    return UInt32(truncatingIfNeeded: (mixed &* 0xff51_afd7_ed55_8ccd) >> 32)
   }
 
   @inline(__always)
   func hash(_ a: UInt64, _ b: UInt64, _ c: UInt64) -> UInt32 {
-    let inner = (a ^ first).multipliedFullWidth(by: second &+ (c &* 0xff51_afd7_ed55_8ccd &* 2))
-    return hash(inner.high ^ inner.low, b)
+    let inner = (c ^ secret) &* multiplier
+    return hash(a ^ inner ^ inner >> 29, b)
   }
 }

@@ -46,7 +46,13 @@ struct MappingTable: Sendable {
   // MARK: Adding and removing
 
   /// Adds an entry at the tail of its kernel bucket and gives it its sequence number.
-  mutating func insert(_ mapping: consuming Mapping) -> UInt32 {
+  ///
+  /// - Parameter asksMapError: dma-debug asks for the map error of the address before it adds the
+  ///   entry (``markChecked(_:_:)``).
+  mutating func insert(_ mapping: consuming Mapping, asksMapError: Bool = false) -> UInt32 {
+    let hash = hasher.hash(mapping.dmaAddress, UInt64(mapping.device.rawValue))
+    let head = groupHead(mapping.device, mapping.dmaAddress, hash)
+    if asksMapError, let head { _ = markChecked(inGroupOf: head) }
     mapping.sequence = nextSequence
     nextSequence += 1
     count += 1
@@ -60,7 +66,13 @@ struct MappingTable: Sendable {
       index = UInt32(entries.count)
       entries.append(mapping)
     }
-    joinGroup(index)
+    if let head {
+      joinGroup(of: head, index)
+    } else {
+      entries[Int(index)].groupNext = index
+      entries[Int(index)].groupPrevious = index
+      groups.insert(hash, index)
+    }
     if containment.isActive { containment.insert(index, &entries, hasher) }
     return index
   }
@@ -129,7 +141,11 @@ struct MappingTable: Sendable {
 
   /// `debug_dma_mapping_error`: the first unchecked entry with this device and address is checked.
   mutating func markChecked(_ device: DeviceID, _ address: UInt64) -> UInt32? {
-    guard let head = groupHead(device, address) else { return nil }
+    groupHead(device, address).flatMap { markChecked(inGroupOf: $0) }
+  }
+
+  @inline(__always)
+  private mutating func markChecked(inGroupOf head: UInt32) -> UInt32? {
     if entries[Int(head)].groupNext == head {
       guard entries[Int(head)].mapError == .notChecked else { return nil }
       entries[Int(head)].mapError = .checked
@@ -157,7 +173,12 @@ struct MappingTable: Sendable {
 
   @inline(__always)
   private func groupHead(_ device: DeviceID, _ address: UInt64) -> UInt32? {
-    groups.find(hasher.hash(address, UInt64(device.rawValue))) { index in
+    groupHead(device, address, hasher.hash(address, UInt64(device.rawValue)))
+  }
+
+  @inline(__always)
+  private func groupHead(_ device: DeviceID, _ address: UInt64, _ hash: UInt32) -> UInt32? {
+    groups.find(hash) { index in
       entries[Int(index)].dmaAddress == address && entries[Int(index)].device == device
     }
   }
@@ -181,10 +202,10 @@ struct MappingTable: Sendable {
     _ direction: Direction, _ sgCallEntries: UInt32, orSingle: Bool = false
   ) -> UInt32? {
     let matches = { (index: UInt32) in
-      let entry = entries[Int(index)]
-      return entry.dmaAddress == address && entry.device == device && entry.size == size
-        && entry.type == type && entry.direction == direction
-        && entry.sgCallEntries == sgCallEntries
+      entries[Int(index)].dmaAddress == address && entries[Int(index)].device == device
+        && entries[Int(index)].size == size && entries[Int(index)].type == type
+        && entries[Int(index)].direction == direction
+        && entries[Int(index)].sgCallEntries == sgCallEntries
     }
     if orSingle {
       guard let head = groupHead(device, address) else { return nil }
@@ -194,14 +215,7 @@ struct MappingTable: Sendable {
       equalHash(device, address, size, type, direction, sgCallEntries), matches)
   }
 
-  private mutating func joinGroup(_ index: UInt32) {
-    let entry = entries[Int(index)]
-    guard let head = groupHead(entry.device, entry.dmaAddress) else {
-      entries[Int(index)].groupNext = index
-      entries[Int(index)].groupPrevious = index
-      groups.insert(hasher.hash(entry.dmaAddress, UInt64(entry.device.rawValue)), index)
-      return
-    }
+  private mutating func joinGroup(of head: UInt32, _ index: UInt32) {
     if entries[Int(head)].groupNext == head {
       joinEquals(head)
       let isUnchecked = entries[Int(head)].mapError == .notChecked
@@ -212,22 +226,25 @@ struct MappingTable: Sendable {
     entries[Int(index)].groupPrevious = tail
     entries[Int(index)].groupNext = head
     entries[Int(head)].groupPrevious = index
-    if entries[Int(head)].firstUnchecked == Mapping.none, entry.mapError == .notChecked {
+    if entries[Int(head)].firstUnchecked == Mapping.none,
+      entries[Int(index)].mapError == .notChecked
+    {
       entries[Int(head)].firstUnchecked = index
     }
     joinEquals(index)
   }
 
   private mutating func leaveGroup(_ index: UInt32) {
-    let entry = entries[Int(index)]
-    let hash = hasher.hash(entry.dmaAddress, UInt64(entry.device.rawValue))
-    if entry.groupNext == index {
+    let (device, address) = (entries[Int(index)].device, entries[Int(index)].dmaAddress)
+    let hash = hasher.hash(address, UInt64(device.rawValue))
+    if entries[Int(index)].groupNext == index {
       groups.remove(hash, index)
       return
     }
+    let entry = entries[Int(index)]
     leaveEquals(index)
     // A member of a group of several: its head is what the table knows.
-    guard let head = groupHead(entry.device, entry.dmaAddress) else { return }
+    guard let head = groupHead(device, address, hash) else { return }
     var first = entries[Int(head)].firstUnchecked
     if first == index { first = nextUnchecked(after: index, head: head) }
     entries[Int(entry.groupPrevious)].groupNext = entry.groupNext

@@ -1,0 +1,109 @@
+import DMADebugCore
+
+/// Times the engine with a given number of live mappings at random addresses.
+struct EngineBenchmark {
+  private static let operations = 1 << 18
+  private let live: Int
+  private let direction: Direction
+  private var engine: DMADebug
+  private var names = TraceNames()
+  private var batch = EventBatch()
+  private var addresses: [UInt64] = []
+  private var random = SplitMix64(seed: 42)
+  private let device: DeviceID
+
+  init(live: Int, direction: Direction) {
+    self.live = live
+    self.direction = direction
+    var configuration = Configuration(generation: .linux6_12)
+    configuration.isComplete = true
+    configuration.entries = UInt32(live + 64)
+    engine = DMADebug(configuration)
+    device = DeviceID(rawValue: names.devices.intern("0000:00:03.0"))
+    // Distinct pages in random order, spread so that the kernel's buckets repeat many times.
+    addresses = (0..<(live + Self.operations)).map { UInt64($0) << 12 + 0x1_0000_0000 }
+    addresses.shuffle(using: &random)
+    for address in addresses[0..<live] { apply(map(address)) }
+  }
+
+  private func event(_ kind: DMAEvent.Kind, _ address: UInt64) -> DMAEvent {
+    var event = DMAEvent(kind)
+    event.device = device
+    event.direction = direction
+    event.dmaAddress = address
+    event.address = address
+    event.size = 2048
+    event.caller = .driver
+    return event
+  }
+
+  private func map(_ address: UInt64) -> DMAEvent { event(.mapPage, address) }
+
+  private mutating func apply(_ event: DMAEvent) {
+    engine.apply(event, in: batch, names: names)
+  }
+
+  /// Map, map-error check and unmap of the oldest, nanoseconds for the three.
+  mutating func pairs() -> UInt64 {
+    var times: [UInt64] = []
+    var oldest = 0
+    var newest = live
+    for _ in 0..<5 {
+      let start = Measure.cpuTime()
+      for _ in 0..<Self.operations {
+        let address = addresses[newest]
+        apply(map(address))
+        apply(event(.mappingError, address))
+        apply(event(.unmapPage, addresses[oldest]))
+        newest = newest + 1 == addresses.count ? 0 : newest + 1
+        oldest = oldest + 1 == addresses.count ? 0 : oldest + 1
+      }
+      times.append((Measure.cpuTime() - start) / UInt64(Self.operations))
+    }
+    var reports: [Report] = []
+    engine.takeReports(&reports)
+    for r in reports.prefix(5) { print(r.kind, r.eventNumber, r.reference?.dmaAddress ?? 0, r.mapping?.dmaAddress ?? 0, r.mapping?.size ?? 0) }
+    precondition(engine.liveCount == live && engine.errorCount == 0, "\(engine.liveCount) \(engine.errorCount)")
+    for index in 0..<live { addresses[index] = addresses[(oldest + index) % addresses.count] }
+    return times.sorted()[2]
+  }
+
+  /// Sync of part of a live mapping, nanoseconds.
+  mutating func syncHits() -> UInt64 {
+    let order = (0..<Self.operations).map { _ in Int.random(in: 0..<live, using: &random) }
+    let kind: DMAEvent.Kind = direction == .toDevice ? .syncSingleForDevice : .syncSingleForCPU
+    let events = order.map { index in
+      var event = event(kind, addresses[index] + 64)
+      event.size = 256
+      return event
+    }
+    let (batch, names) = (batch, names)
+    return median { engine in
+      for event in events { engine.apply(event, in: batch, names: names) }
+    } / UInt64(Self.operations)
+  }
+
+  /// Sync of something never mapped, nanoseconds. Counts the error, keeps no report.
+  mutating func syncMisses() -> UInt64 {
+    var reports: [Report] = []
+    let count = 1 << 14
+    let events = (0..<count).map { event(.syncSingleForCPU, UInt64($0) << 12 + 0x7000_0000_0000) }
+    let (batch, names) = (batch, names)
+    return median { engine in
+      for event in events {
+        engine.apply(event, in: batch, names: names)
+        engine.takeReports(&reports)
+        reports.removeAll(keepingCapacity: true)
+      }
+    } / UInt64(count)
+  }
+
+  private mutating func median(_ body: (inout DMADebug) -> Void) -> UInt64 {
+    var engine = engine
+    // Builds what the first sync builds, before the clock runs.
+    var first = event(.syncSingleForCPU, addresses[0])
+    first.size = 64
+    engine.apply(first, in: batch, names: names)
+    return Measure.median { body(&engine) }
+  }
+}

@@ -11,6 +11,11 @@ func show(_ name: String, _ value: String, floor: String) {
 let floors: [(live: Int, from: Int, to: Int, hit: Int)] = [
   (1_000, 115, 60, 40), (65_536, 200, 150, 90), (1_000_000, 500, 450, 400),
 ]
+if CommandLine.arguments.contains("quick") {
+  var benchmark = EngineBenchmark(live: 1000, direction: .fromDevice)
+  print(benchmark.pairs())
+  exit(0)
+}
 for (live, from, to, hit) in floors {
   var benchmark = EngineBenchmark(live: live, direction: .fromDevice)
   show("map + check + unmap, \(live) live, FROM_DEVICE", "\(benchmark.pairs()) ns", floor: "\(from)")

@@ -19,7 +19,7 @@ struct CachelineTracker: Sendable {
   private static let used: UInt64 = 1 << 62
   private static let numberMask: UInt64 = (1 << 58) - 1
 
-  private var slots = [UInt64](repeating: 0, count: 64)
+  private var slots = Slab<UInt64>(repeating: 0, count: 64)
   private var count = 0
   private let hasher = KeyHasher()
 
@@ -32,77 +32,68 @@ struct CachelineTracker: Sendable {
   /// How many lines are active.
   var activeCount: Int { count }
 
+  @inline(__always)
   mutating func insert(_ number: UInt64, intended: Bool) -> Outcome {
-    if (count + 1) * 2 > slots.count { grow() }
-    let hasher = hasher
-    let outcome: Outcome = slots.withUnsafeMutableBufferPointer { slots in
-      let slot = Self.slot(number, slots, hasher)
-      let word = slots[slot]
-      guard word != 0 else {
-        slots[slot] = number | Self.used | (intended ? Self.intended : 0)
-        return .new
-      }
-      let overlap = word >> Self.overlapShift & Self.maximumOverlap
-      let exceeded = overlap == Self.maximumOverlap
-      if !exceeded { slots[slot] = word + 1 << Self.overlapShift }
-      return .overlap(intended: word & Self.intended != 0, exceeded: exceeded)
+    if (count + 1) * 2 > slots.count { grow() } else { slots.makeUnique() }
+    let slot = slot(number)
+    let word = slots[slot]
+    guard word != 0 else {
+      slots[slot] = number | Self.used | (intended ? Self.intended : 0)
+      count += 1
+      return .new
     }
-    if case .new = outcome { count += 1 }
-    return outcome
+    let overlap = word >> Self.overlapShift & Self.maximumOverlap
+    let exceeded = overlap == Self.maximumOverlap
+    if !exceeded { slots[slot] = word + 1 << Self.overlapShift }
+    return .overlap(intended: word & Self.intended != 0, exceeded: exceeded)
   }
 
   /// Does nothing for a line that is not active: after saturation there are more ends than counted.
+  @inline(__always)
   mutating func remove(_ number: UInt64) {
-    let hasher = hasher
-    let removed = slots.withUnsafeMutableBufferPointer { slots in
-      let slot = Self.slot(number, slots, hasher)
-      let word = slots[slot]
-      guard word != 0 else { return false }
-      if word >> Self.overlapShift & Self.maximumOverlap > 0 {
-        slots[slot] = word - 1 << Self.overlapShift
-        return false
-      }
-      let mask = slots.count - 1
-      var hole = slot
-      var next = (hole + 1) & mask
-      while slots[next] != 0 {
-        let home = Self.home(slots[next] & Self.numberMask, mask, hasher)
-        if (next - home) & mask >= (next - hole) & mask {
-          slots[hole] = slots[next]
-          hole = next
-        }
-        next = (next + 1) & mask
-      }
-      slots[hole] = 0
-      return true
+    slots.makeUnique()
+    let slot = slot(number)
+    let word = slots[slot]
+    if word == 0 { return }
+    if word >> Self.overlapShift & Self.maximumOverlap > 0 {
+      slots[slot] = word - 1 << Self.overlapShift
+      return
     }
-    if removed { count -= 1 }
+    let mask = slots.count - 1
+    var hole = slot
+    var next = (hole + 1) & mask
+    while slots[next] != 0 {
+      let home = home(slots[next] & Self.numberMask)
+      if (next - home) & mask >= (next - hole) & mask {
+        slots[hole] = slots[next]
+        hole = next
+      }
+      next = (next + 1) & mask
+    }
+    slots[hole] = 0
+    count -= 1
   }
 
   @inline(__always)
-  private static func home(_ number: UInt64, _ mask: Int, _ hasher: KeyHasher) -> Int {
-    Int(hasher.hash(number, 0)) & mask
+  private func home(_ number: UInt64) -> Int {
+    Int(hasher.hash(number, 0)) & (slots.count - 1)
   }
 
   /// The slot of a line, or the free one where it would go.
   @inline(__always)
-  private static func slot(
-    _ number: UInt64, _ slots: UnsafeMutableBufferPointer<UInt64>, _ hasher: KeyHasher
-  ) -> Int {
+  private func slot(_ number: UInt64) -> Int {
     let mask = slots.count - 1
-    var slot = home(number, mask, hasher)
-    while slots[slot] != 0, slots[slot] & numberMask != number { slot = (slot + 1) & mask }
+    var slot = home(number)
+    while slots[slot] != 0, slots[slot] & Self.numberMask != number { slot = (slot + 1) & mask }
     return slot
   }
 
+  @inline(never)
   private mutating func grow() {
     let old = slots
-    slots = Array(repeating: 0, count: old.count * 2)
-    let hasher = hasher
-    slots.withUnsafeMutableBufferPointer { slots in
-      for word in old where word != 0 {
-        slots[Self.slot(word & Self.numberMask, slots, hasher)] = word
-      }
+    slots = Slab(repeating: 0, count: old.count * 2)
+    for slot in old.indices where old[slot] != 0 {
+      slots[self.slot(old[slot] & Self.numberMask)] = old[slot]
     }
   }
 }

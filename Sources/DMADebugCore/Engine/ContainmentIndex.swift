@@ -13,18 +13,20 @@ struct ContainmentIndex: Sendable {
   private var cells = IndexTable()
   /// How many entries each device has of each width.
   private var counts: [UInt32] = []
+  /// The widths that each device has entries of, a bit each.
+  private var widthsInUse: [UInt32] = []
 
   init() {}
 
   /// Files every live entry.
-  mutating func build(_ entries: inout [Mapping], _ hasher: KeyHasher) {
+  mutating func build(_ entries: Slab<Mapping>, _ hasher: KeyHasher) {
     isActive = true
     for index in entries.indices where entries[index].sequence != 0 {
-      insert(UInt32(index), &entries, hasher)
+      insert(UInt32(index), entries, hasher)
     }
   }
 
-  mutating func insert(_ index: UInt32, _ entries: inout [Mapping], _ hasher: KeyHasher) {
+  mutating func insert(_ index: UInt32, _ entries: Slab<Mapping>, _ hasher: KeyHasher) {
     let entry = entries[Int(index)]
     let width = Self.width(entry.size)
     let cell = Self.cell(entry.dmaAddress, width)
@@ -32,8 +34,10 @@ struct ContainmentIndex: Sendable {
     if position >= counts.count {
       let missing = (Int(entry.device.rawValue) + 1) * Self.widths - counts.count
       counts.append(contentsOf: repeatElement(0, count: missing))
+      widthsInUse.append(contentsOf: repeatElement(0, count: missing / Self.widths))
     }
     counts[position] += 1
+    widthsInUse[Int(entry.device.rawValue)] |= 1 << UInt32(width)
     entries[Int(index)].flags.insert(.indexed)
     let hash = Self.hash(entry.device, width, cell, hasher)
     guard let head = find(entry.device, width, cell, hash, entries) else {
@@ -49,11 +53,13 @@ struct ContainmentIndex: Sendable {
     entries[Int(head)].cellPrevious = index
   }
 
-  mutating func remove(_ index: UInt32, _ entries: inout [Mapping], _ hasher: KeyHasher) {
+  mutating func remove(_ index: UInt32, _ entries: Slab<Mapping>, _ hasher: KeyHasher) {
     let entry = entries[Int(index)]
     let width = Self.width(entry.size)
     let cell = Self.cell(entry.dmaAddress, width)
-    counts[Int(entry.device.rawValue) * Self.widths + width] -= 1
+    let position = Int(entry.device.rawValue) * Self.widths + width
+    counts[position] -= 1
+    if counts[position] == 0 { widthsInUse[Int(entry.device.rawValue)] &= ~(1 << UInt32(width)) }
     let hash = Self.hash(entry.device, width, cell, hasher)
     if entry.cellNext == index {
       cells.remove(hash, index)
@@ -68,19 +74,22 @@ struct ContainmentIndex: Sendable {
   }
 
   /// What the kernel's walk returns for a range.
-  func find(_ reference: Reference, _ entries: [Mapping], _ hasher: KeyHasher) -> UInt32? {
+  func find(_ reference: Reference, _ entries: Slab<Mapping>, _ hasher: KeyHasher) -> UInt32? {
     let address = reference.dmaAddress
     let limit = min(Bucket.count, Int(truncatingIfNeeded: min(address >> Bucket.shift, 1 << 20)) + 1)
     if address.addingReportingOverflow(reference.size).overflow {
       // The range wraps around: anything that begins before it may "contain" it.
       return walkAll(reference, entries, limit)
     }
+    guard Int(reference.device.rawValue) < widthsInUse.count else { return nil }
+    let inUse = widthsInUse[Int(reference.device.rawValue)]
     var walked = -1
     while true {
       var best = Candidates(distance: limit)
-      let base = Int(reference.device.rawValue) * Self.widths
-      guard base + Self.widths <= counts.count else { return nil }
-      for width in 0..<Self.widths where counts[base + width] != 0 {
+      var remaining = inUse
+      while remaining != 0 {
+        let width = remaining.trailingZeroBitCount
+        remaining &= remaining - 1
         let cell = Self.cell(address, width)
         look(in: cell, width, reference, entries, hasher, after: walked, &best)
         if cell > 0 {
@@ -127,7 +136,7 @@ struct ContainmentIndex: Sendable {
 
   @inline(__always)
   private func look(
-    in cell: UInt64, _ width: Int, _ reference: Reference, _ entries: [Mapping],
+    in cell: UInt64, _ width: Int, _ reference: Reference, _ entries: Slab<Mapping>,
     _ hasher: KeyHasher, after walked: Int, _ best: inout Candidates
   ) {
     let hash = Self.hash(reference.device, width, cell, hasher)
@@ -141,7 +150,7 @@ struct ContainmentIndex: Sendable {
 
   @inline(__always)
   private static func consider(
-    _ index: UInt32, _ entries: [Mapping], _ reference: Reference, after walked: Int,
+    _ index: UInt32, _ entries: Slab<Mapping>, _ reference: Reference, after walked: Int,
     _ best: inout Candidates
   ) {
     let start = entries[Int(index)].dmaAddress
@@ -160,7 +169,7 @@ struct ContainmentIndex: Sendable {
     best.meet(index, entries[Int(index)].sequence, distance, perfect: isPerfect)
   }
 
-  private func walkAll(_ reference: Reference, _ entries: [Mapping], _ limit: Int) -> UInt32? {
+  private func walkAll(_ reference: Reference, _ entries: Slab<Mapping>, _ limit: Int) -> UInt32? {
     var walked = -1
     while true {
       var best = Candidates(distance: limit)
@@ -175,7 +184,7 @@ struct ContainmentIndex: Sendable {
 
   @inline(__always)
   private func find(
-    _ device: DeviceID, _ width: Int, _ cell: UInt64, _ hash: UInt32, _ entries: [Mapping]
+    _ device: DeviceID, _ width: Int, _ cell: UInt64, _ hash: UInt32, _ entries: Slab<Mapping>
   ) -> UInt32? {
     cells.find(hash) { index in
       entries[Int(index)].device == device && Self.width(entries[Int(index)].size) == width

@@ -218,6 +218,7 @@ extension DMADebug {
     return mapping
   }
 
+  @inline(__always)
   private mutating func add(
     _ mapping: Mapping, _ event: DMAEvent, _ names: TraceNames, asksMapError: Bool = false
   ) {

@@ -86,13 +86,10 @@ public struct DMADebug: Sendable {
   }
 
   /// Calls `body` with every live mapping, in no particular order.
-  @inlinable
   public func forEachLiveMapping(_ body: (Mapping) -> Void) {
-    for mapping in storedMappings where mapping.sequence != 0 { body(mapping) }
+    let entries = table.entries
+    for index in entries.indices where entries[index].sequence != 0 { body(entries[index]) }
   }
-
-  /// The store; entries with sequence 0 are free.
-  @usableFromInline var storedMappings: [Mapping] { table.entries }
 
   /// Entries the pool has now, had left at worst, and has left.
   public var poolCounters: (total: UInt32, minimumFree: UInt32, free: UInt32) {

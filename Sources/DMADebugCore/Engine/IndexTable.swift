@@ -7,94 +7,90 @@
 struct IndexTable: Sendable {
   private static let free: UInt64 = .max
 
-  private var slots: [UInt64]
+  private var slots: Slab<UInt64>
+  private var mask: Int
   private var shift: UInt32
   private(set) var count = 0
 
   init() {
-    slots = Array(repeating: Self.free, count: 64)
+    slots = Slab(repeating: Self.free, count: 64)
+    mask = 63
     shift = 32 - 6
   }
 
   /// Where `hash` is with an index that `matches`, or `nil`.
   @inline(__always)
   func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {
-    slots.withUnsafeBufferPointer { slots in
-      let mask = slots.count - 1
-      var slot = Int(hash >> shift)
-      while true {
-        let word = slots[slot]
-        if word == Self.free { return nil }
-        if UInt32(truncatingIfNeeded: word >> 32) == hash {
-          let index = UInt32(truncatingIfNeeded: word)
-          if matches(index) { return index }
-        }
-        slot = (slot + 1) & mask
+    var slot = Int(hash >> shift)
+    while true {
+      let word = slots[slot]
+      if word == Self.free { return nil }
+      if UInt32(truncatingIfNeeded: word >> 32) == hash {
+        let index = UInt32(truncatingIfNeeded: word)
+        if matches(index) { return index }
       }
+      slot = (slot + 1) & mask
     }
   }
 
   /// Adds an index under a hash; the pair must not be in the table.
+  @inline(__always)
   mutating func insert(_ hash: UInt32, _ index: UInt32) {
-    if (count + 1) * 2 > slots.count { grow() }
+    if (count + 1) * 2 > slots.count { grow() } else { slots.makeUnique() }
     count += 1
     place(UInt64(hash) << 32 | UInt64(index))
   }
 
   /// Puts another index in the place of one that is in the table.
   mutating func replace(_ hash: UInt32, _ old: UInt32, with new: UInt32) {
-    let wanted = UInt64(hash) << 32 | UInt64(old)
-    let mask = slots.count - 1
-    var slot = Int(hash >> shift)
-    while slots[slot] != wanted {
-      precondition(slots[slot] != Self.free, "entry is not in the table")
-      slot = (slot + 1) & mask
-    }
-    slots[slot] = UInt64(hash) << 32 | UInt64(new)
+    slots.makeUnique()
+    slots[slot(of: UInt64(hash) << 32 | UInt64(old))] = UInt64(hash) << 32 | UInt64(new)
   }
 
   /// Takes out a pair that is in the table.
+  @inline(__always)
   mutating func remove(_ hash: UInt32, _ index: UInt32) {
-    let wanted = UInt64(hash) << 32 | UInt64(index)
-    let shift = shift
-    slots.withUnsafeMutableBufferPointer { slots in
-      let mask = slots.count - 1
-      var hole = Int(hash >> shift)
-      while slots[hole] != wanted {
-        precondition(slots[hole] != Self.free, "entry is not in the table")
-        hole = (hole + 1) & mask
+    slots.makeUnique()
+    var hole = slot(of: UInt64(hash) << 32 | UInt64(index))
+    var next = (hole + 1) & mask
+    while slots[next] != Self.free {
+      let home = Int(UInt32(truncatingIfNeeded: slots[next] >> 32) >> shift)
+      // A slot may move back when its home is not between the hole and itself.
+      if (next - home) & mask >= (next - hole) & mask {
+        slots[hole] = slots[next]
+        hole = next
       }
-      var next = (hole + 1) & mask
-      while slots[next] != Self.free {
-        let home = Int(UInt32(truncatingIfNeeded: slots[next] >> 32) >> shift)
-        // A slot may move back when its home is not between the hole and itself.
-        if (next - home) & mask >= (next - hole) & mask {
-          slots[hole] = slots[next]
-          hole = next
-        }
-        next = (next + 1) & mask
-      }
-      slots[hole] = Self.free
+      next = (next + 1) & mask
     }
+    slots[hole] = Self.free
     count -= 1
   }
 
-  private mutating func place(_ word: UInt64) {
-    let shift = shift
-    slots.withUnsafeMutableBufferPointer { slots in
-      let mask = slots.count - 1
-      var slot = Int(UInt32(truncatingIfNeeded: word >> 32) >> shift)
-      while slots[slot] != Self.free { slot = (slot + 1) & mask }
-      slots[slot] = word
+  @inline(__always)
+  private func slot(of word: UInt64) -> Int {
+    var slot = Int(UInt32(truncatingIfNeeded: word >> 32) >> shift)
+    while slots[slot] != word {
+      precondition(slots[slot] != Self.free, "entry is not in the table")
+      slot = (slot + 1) & mask
     }
+    return slot
   }
 
+  @inline(__always)
+  private func place(_ word: UInt64) {
+    var slot = Int(UInt32(truncatingIfNeeded: word >> 32) >> shift)
+    while slots[slot] != Self.free { slot = (slot + 1) & mask }
+    slots[slot] = word
+  }
+
+  @inline(never)
   private mutating func grow() {
     let old = slots
-    slots = Array(repeating: Self.free, count: old.count * 2)
+    slots = Slab(repeating: Self.free, count: old.count * 2)
+    mask = slots.count - 1
     // Beyond 2^32 slots the hash would have no bits left; memory ends long before.
     shift -= 1
-    for word in old where word != Self.free { place(word) }
+    for slot in old.indices where old[slot] != Self.free { place(old[slot]) }
   }
 }
 

@@ -1,8 +1,8 @@
 /// One live mapping: an entry of dma-debug, with what the trace adds to it.
 ///
 /// 128 bytes, its links included, like the kernel's `struct dma_debug_entry`.
-public struct Mapping: Sendable {
-  struct Flags: OptionSet, Sendable {
+public struct Mapping: Sendable, BitwiseCopyable {
+  struct Flags: OptionSet, Sendable, BitwiseCopyable {
     let rawValue: UInt8
 
     /// ``physicalAddress`` holds.

@@ -23,7 +23,7 @@ public struct Reference: Sendable {
 /// range (``findContaining(_:)``). Both answer what the scan would have answered.
 struct MappingTable: Sendable {
   /// The entries; those on the free list have sequence 0.
-  private(set) var entries: [Mapping] = []
+  private(set) var entries = Slab<Mapping>()
   /// Live entries.
   private(set) var count = 0
   private var freeHead = Mapping.none
@@ -39,8 +39,11 @@ struct MappingTable: Sendable {
   init() {}
 
   subscript(index: UInt32) -> Mapping {
-    @inline(__always) get { entries[Int(index)] }
-    @inline(__always) _modify { yield &entries[Int(index)] }
+    @inline(__always) _read { yield entries[Int(index)] }
+    @inline(__always) _modify {
+      entries.makeUnique()
+      yield &entries[Int(index)]
+    }
   }
 
   // MARK: Adding and removing
@@ -49,12 +52,12 @@ struct MappingTable: Sendable {
   ///
   /// - Parameter asksMapError: dma-debug asks for the map error of the address before it adds the
   ///   entry (``markChecked(_:_:)``).
-  mutating func insert(_ mapping: consuming Mapping, asksMapError: Bool = false) -> UInt32 {
+  @inline(__always)
+  mutating func insert(_ mapping: Mapping, asksMapError: Bool = false) -> UInt32 {
+    entries.makeUnique()
     let hash = hasher.hash(mapping.dmaAddress, UInt64(mapping.device.rawValue))
     let head = groupHead(mapping.device, mapping.dmaAddress, hash)
     if asksMapError, let head { _ = markChecked(inGroupOf: head) }
-    mapping.sequence = nextSequence
-    nextSequence += 1
     count += 1
     let index: UInt32
     if freeHead != Mapping.none {
@@ -66,6 +69,8 @@ struct MappingTable: Sendable {
       index = UInt32(entries.count)
       entries.append(mapping)
     }
+    entries[Int(index)].sequence = nextSequence
+    nextSequence += 1
     if let head {
       joinGroup(of: head, index)
     } else {
@@ -73,15 +78,16 @@ struct MappingTable: Sendable {
       entries[Int(index)].groupPrevious = index
       groups.insert(hash, index)
     }
-    if containment.isActive { containment.insert(index, &entries, hasher) }
+    if containment.isActive { containment.insert(index, entries, hasher) }
     return index
   }
 
   /// Takes an entry out of everything.
   mutating func remove(_ index: UInt32) {
+    entries.makeUnique()
     leaveGroup(index)
     if entries[Int(index)].flags.contains(.indexed) {
-      containment.remove(index, &entries, hasher)
+      containment.remove(index, entries, hasher)
     }
     entries[Int(index)].sequence = 0
     entries[Int(index)].groupNext = freeHead
@@ -135,17 +141,22 @@ struct MappingTable: Sendable {
       // and there it is returned whatever else is in the bucket.
       return perfect
     }
-    if !containment.isActive { containment.build(&entries, hasher) }
+    if !containment.isActive {
+      entries.makeUnique()
+      containment.build(entries, hasher)
+    }
     return containment.find(reference, entries, hasher)
   }
 
   /// `debug_dma_mapping_error`: the first unchecked entry with this device and address is checked.
   mutating func markChecked(_ device: DeviceID, _ address: UInt64) -> UInt32? {
-    groupHead(device, address).flatMap { markChecked(inGroupOf: $0) }
+    guard let head = groupHead(device, address) else { return nil }
+    entries.makeUnique()
+    return markChecked(inGroupOf: head)
   }
 
   @inline(__always)
-  private mutating func markChecked(inGroupOf head: UInt32) -> UInt32? {
+  private func markChecked(inGroupOf head: UInt32) -> UInt32? {
     if entries[Int(head)].groupNext == head {
       guard entries[Int(head)].mapError == .notChecked else { return nil }
       entries[Int(head)].mapError = .checked
@@ -162,8 +173,8 @@ struct MappingTable: Sendable {
   func inDumpOrder() -> [UInt32] {
     var live: [(bucket: Int, sequence: UInt64, index: UInt32)] = []
     live.reserveCapacity(count)
-    for (index, entry) in entries.enumerated() where entry.sequence != 0 {
-      live.append((entry.bucket, entry.sequence, UInt32(index)))
+    for index in entries.indices where entries[index].sequence != 0 {
+      live.append((entries[index].bucket, entries[index].sequence, UInt32(index)))
     }
     live.sort { ($0.bucket, $0.sequence) < ($1.bucket, $1.sequence) }
     return live.map(\.index)
@@ -201,7 +212,8 @@ struct MappingTable: Sendable {
     _ device: DeviceID, _ address: UInt64, _ size: UInt64, _ type: MappingType,
     _ direction: Direction, _ sgCallEntries: UInt32, orSingle: Bool = false
   ) -> UInt32? {
-    let matches = { (index: UInt32) in
+    @inline(__always)
+    func matches(_ index: UInt32) -> Bool {
       entries[Int(index)].dmaAddress == address && entries[Int(index)].device == device
         && entries[Int(index)].size == size && entries[Int(index)].type == type
         && entries[Int(index)].direction == direction

@@ -1,5 +1,5 @@
 /// The `DMA_ATTR_…` flags of a mapping, with the kernel's bit numbers.
-public struct DMAAttributes: OptionSet, Sendable, Hashable {
+public struct DMAAttributes: OptionSet, Sendable, Hashable, BitwiseCopyable {
   public let rawValue: UInt32
 
   public init(rawValue: UInt32) {

@@ -2,9 +2,9 @@
 ///
 /// A plain value of fixed size, so that a batch of events is one block of memory. Lists of an sg
 /// event are in ``EventBatch/payload`` and texts in ``EventBatch/text``.
-public struct DMAEvent: Sendable {
+public struct DMAEvent: Sendable, BitwiseCopyable {
   /// What happened. Names are those of the tracepoints, page/phys/resource kept apart.
-  public enum Kind: UInt8, Sendable, CaseIterable {
+  public enum Kind: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     // Streaming mappings of one area.
     case mapPage, mapResource, mapPhys
     case unmapPage, unmapResource, unmapPhys
@@ -38,7 +38,7 @@ public struct DMAEvent: Sendable {
   }
 
   /// Who called `dma_mapping_error()`.
-  public enum HookCaller: UInt8, Sendable {
+  public enum HookCaller: UInt8, Sendable, BitwiseCopyable {
     /// The probe has no `caller` field.
     case absent
     /// dma-debug itself, while it adds a mapping (`debug_dma_map_page`, `debug_dma_map_phys`).
@@ -50,7 +50,7 @@ public struct DMAEvent: Sendable {
   }
 
   /// Facts about the line that the numbers do not show.
-  public struct Flags: OptionSet, Sendable {
+  public struct Flags: OptionSet, Sendable, BitwiseCopyable {
     public let rawValue: UInt8
 
     public init(rawValue: UInt8) {

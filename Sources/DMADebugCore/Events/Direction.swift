@@ -1,5 +1,5 @@
 /// The direction of a transfer, `enum dma_data_direction` of the kernel.
-public enum Direction: UInt8, Sendable, CaseIterable {
+public enum Direction: UInt8, Sendable, CaseIterable, BitwiseCopyable {
   case bidirectional = 0
   case toDevice = 1
   case fromDevice = 2

@@ -1,7 +1,7 @@
 /// How a mapping was made: the type column of a `dma-api/dump` line.
 ///
 /// Which of them exist depends on the kernel: `single` and `resource` until 6.17, `phy` from 6.18.
-public enum MappingType: UInt8, Sendable, CaseIterable {
+public enum MappingType: UInt8, Sendable, CaseIterable, BitwiseCopyable {
   case single
   case scatterGather
   case coherent
@@ -23,7 +23,7 @@ public enum MappingType: UInt8, Sendable, CaseIterable {
 }
 
 /// Whether the driver has asked `dma_mapping_error()` about a mapping.
-public enum MapErrorState: UInt8, Sendable, CaseIterable {
+public enum MapErrorState: UInt8, Sendable, CaseIterable, BitwiseCopyable {
   case notApplicable
   case notChecked
   case checked

@@ -1,5 +1,5 @@
 /// A device of the trace, a number into ``TraceNames/devices``.
-public struct DeviceID: Hashable, Sendable {
+public struct DeviceID: Hashable, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
 
   public init(rawValue: UInt32) {
@@ -11,7 +11,7 @@ public struct DeviceID: Hashable, Sendable {
 }
 
 /// A driver or bus name, a number into ``TraceNames/drivers``.
-public struct DriverID: Hashable, Sendable {
+public struct DriverID: Hashable, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
 
   public init(rawValue: UInt32) {

@@ -99,3 +99,10 @@ public struct TraceSummary: Sendable {
 
   public init() {}
 }
+
+extension TraceSummary {
+  /// Names the dialect, unless it has a name already.
+  mutating func name(dialect name: String) {
+    if dialect == "unknown" { dialect = name }
+  }
+}

@@ -1,0 +1,304 @@
+import DMADebugCore
+
+/// Events that are not of the `dma:` system: markers, probes, stacks, swiotlb.
+extension TextDecoder {
+  /// Decodes an event whose name is not that of a `dma:*` tracepoint.
+  ///
+  /// - Parameter cursor: behind the colon of the name.
+  @inline(never)
+  mutating func otherEvent(
+    _ code: EventCode,
+    _ start: Cursor,
+    _ event: inout DMAEvent,
+    _ batch: inout EventBatch
+  ) -> LineResult {
+    var cursor = start
+    switch code {
+    case .mappingErrorProbe, .notifyProbe, .bindProbe, .unbindProbe:
+      cursor.skipSpaces()
+      return probe(code, cursor, &event, &batch)
+    case .markerText, .bareAddress:
+      _ = cursor.skip(0x20)
+      return marker(cursor, event, &batch)
+    case .print:
+      cursor.skipSpaces()
+      let isMark = cursor.isAt("tracing_mark_write")
+      var address = cursor
+      let isAddress = address.hex() != nil && address.byte == UInt8(ascii: ":")
+      if isMark || isAddress, cursor.find(UInt8(ascii: ":")) {
+        cursor.at += 1
+        _ = cursor.skip(0x20)
+        return marker(cursor, event, &batch)
+      }
+    case .bounced:
+      cursor.skipSpaces()
+      return bounced(cursor, &event, &batch)
+    case .kernelStack:
+      stacks.begin(cpu: event.cpu, pid: event.pid)
+      return .decoration
+    case .userStack:
+      stacks.beginForeign()
+      return .decoration
+    case .record:
+      return .decoration
+    case .understood:
+      return understood(cursor, &event, &batch)
+    case .iommu:
+      cursor.skipSpaces()
+      if cursor.isAt("IOMMU:") { return understood(cursor, &event, &batch) }
+    default:
+      cursor.skipSpaces()
+      if cursor.byte == UInt8(ascii: "(") {
+        let function = Self.probedFunction(cursor)
+        if function != .foreign { return probe(function, cursor, &event, &batch) }
+      }
+    }
+    stacks.forget(cpu: event.cpu)
+    return .foreign
+  }
+
+  /// What follows the time is not `name:`.
+  @inline(never)
+  mutating func oddEvent(
+    _ start: Cursor,
+    _ event: DMAEvent,
+    _ batch: inout EventBatch
+  ) -> LineResult {
+    var cursor = start
+    if cursor.isAt("<stack trace") {
+      stacks.begin(cpu: event.cpu, pid: event.pid)
+      return .decoration
+    }
+    if cursor.isAt("<user stack trace") {
+      stacks.beginForeign()
+      return .decoration
+    }
+    stacks.forget(cpu: event.cpu)
+    if cursor.skip("PERF_RECORD_LOST") {
+      _ = cursor.skip("_SAMPLES")
+      guard cursor.skip(" lost "), let count = cursor.decimal() else { return .decoration }
+      summary.lostEvents &+= max(1, count)
+      lost(count, cpu: event.cpu, time: event.time, &batch)
+      return .decoration
+    }
+    if cursor.isAt("PERF_RECORD_") { return .decoration }
+    // The function tracer: `vfs_read <-ksys_read`.
+    while cursor.find(UInt8(ascii: "<")) {
+      if cursor.isAt("<-") { return .foreign }
+      cursor.at += 1
+    }
+    problem = "no event name"
+    return .malformed
+  }
+
+  private mutating func marker(
+    _ text: Cursor,
+    _ start: DMAEvent,
+    _ batch: inout EventBatch
+  ) -> LineResult {
+    var event = start
+    event.kind = .marker
+    event.payload = UInt32(truncatingIfNeeded: batch.text.count)
+    event.segmentCount = UInt32(truncatingIfNeeded: text.count)
+    batch.text.append(contentsOf: UnsafeBufferPointer(start: text.at, count: text.count))
+    deliver(event, &batch)
+    return .event
+  }
+
+  /// A dma_buf, dma_fence or iommu event. What device it names is all that is read of it.
+  private mutating func understood(
+    _ start: Cursor,
+    _ event: inout DMAEvent,
+    _ batch: inout EventBatch
+  ) -> LineResult {
+    var cursor = start
+    while cursor.find(0x20) {
+      cursor.at += 1
+      if cursor.skip("dev_name=") || cursor.skip("device=") {
+        let name = cursor.at
+        Self.skipText(&cursor)
+        let number = deviceCache.number(name, cursor.at - name, in: &names.devices)
+        event.device = DeviceID(rawValue: number)
+        break
+      }
+    }
+    event.kind = .other
+    deliver(event, &batch)
+    return .event
+  }
+
+  /// `dev_name: 0000:00:06.0 dma_mask=ffffffffffffffff dev_addr=62e0000 size=4096 FORCE`
+  private mutating func bounced(
+    _ start: Cursor,
+    _ event: inout DMAEvent,
+    _ batch: inout EventBatch
+  ) -> LineResult {
+    var cursor = start
+    var found = 0
+    if cursor.skip("[FAILED TO PARSE]") { cursor.skipSpaces() }
+    if cursor.skip("dev_name:") { cursor.skipSpaces() } else { _ = cursor.skip("dev_name=") }
+    let name = cursor.at
+    Self.skipText(&cursor)
+    if cursor.at > name {
+      let number = deviceCache.number(name, cursor.at - name, in: &names.devices)
+      event.device = DeviceID(rawValue: number)
+      found += 1
+    }
+    while !cursor.isAtEnd {
+      cursor.skipSpaces()
+      if cursor.skip("dev_addr=") {
+        guard let address = cursor.hex() else { break }
+        event.dmaAddress = address
+        found += 1
+      } else if cursor.skip("size=") {
+        guard let size = cursor.number() else { break }
+        event.size = size
+        found += 1
+      } else {
+        Self.skipValue(&cursor)
+      }
+    }
+    guard found == 3 else {
+      stacks.forget(cpu: event.cpu)
+      problem = "a field of swiotlb_bounced is missing"
+      return .malformed
+    }
+    event.kind = .swiotlbBounced
+    deliver(event, &batch)
+    return .event
+  }
+
+  // MARK: Probes
+
+  /// Which of the probes it is, by the function in parentheses: `(really_probe+0x0/0x2a0)`.
+  static func probedFunction(_ start: Cursor) -> EventCode {
+    var cursor = start
+    guard cursor.skip(UInt8(ascii: "(")) else { return .foreign }
+    let code: EventCode
+    if cursor.skip("debug_dma_mapping_error") {
+      code = .mappingErrorProbe
+    } else if cursor.skip("dma_debug_device_change") {
+      code = .notifyProbe
+    } else if cursor.skip("really_probe") {
+      code = .bindProbe
+    } else if cursor.skip("device_unbind_cleanup") {
+      code = .unbindProbe
+    } else {
+      return .foreign
+    }
+    // Not a longer name, and not `(caller+0x1c4/0x3e0 <- function)` of a return probe.
+    guard cursor.byte == UInt8(ascii: "+") || cursor.byte == UInt8(ascii: ")") else {
+      return .foreign
+    }
+    guard cursor.find(UInt8(ascii: ")")) else { return .foreign }
+    return code
+  }
+
+  private mutating func probe(
+    _ code: EventCode,
+    _ start: Cursor,
+    _ event: inout DMAEvent,
+    _ batch: inout EventBatch
+  ) -> LineResult {
+    if let reason = probeFields(code, start, &event) {
+      problem = reason
+      stacks.forget(cpu: event.cpu)
+      return .malformed
+    }
+    deliver(event, &batch)
+    return .event
+  }
+
+  /// Reads the fields of a probe.
+  ///
+  /// - Returns: what is wrong, or nothing.
+  private mutating func probeFields(
+    _ code: EventCode,
+    _ start: Cursor,
+    _ event: inout DMAEvent
+  ) -> StaticString? {
+    var cursor = start
+    if cursor.byte == UInt8(ascii: "(") {
+      guard cursor.find(UInt8(ascii: ")")) else { return "the probe's place does not end" }
+      cursor.at += 1
+    }
+    var sawAddress = false
+    var sawDevice = false
+    var sawAction = false
+    while true {
+      cursor.skipSpaces()
+      if cursor.isAtEnd { break }
+      if cursor.skip("device=") {
+        guard let name = value(&cursor) else { return "device does not end" }
+        sawDevice = true
+        if let start = name.baseAddress, !name.isEmpty {
+          let number = deviceCache.number(start, name.count, in: &names.devices)
+          event.device = DeviceID(rawValue: number)
+        }
+      } else if cursor.skip("dma_addr=") {
+        guard let address = cursor.number() else { return "dma_addr is no address" }
+        event.dmaAddress = address
+        sawAddress = true
+      } else if code == .mappingErrorProbe, cursor.skip("caller=") {
+        guard let name = value(&cursor) else { return "caller does not end" }
+        caller(name, &event)
+      } else if code == .notifyProbe, cursor.skip("action=") {
+        guard let action = cursor.number() else { return "action is no number" }
+        event.address = action
+        sawAction = true
+      } else if code == .bindProbe, cursor.skip("driver=") {
+        guard let name = value(&cursor) else { return "driver does not end" }
+        if let start = name.baseAddress, !name.isEmpty {
+          let number = driverCache.number(start, name.count, in: &names.drivers)
+          event.driver = DriverID(rawValue: number)
+        }
+      } else {
+        Self.skipValue(&cursor)
+      }
+    }
+    guard sawDevice else { return "the probe has no device" }
+    switch code {
+    case .mappingErrorProbe:
+      guard sawAddress else { return "the probe has no dma_addr" }
+      event.kind = .mappingError
+    case .notifyProbe:
+      guard sawAction else { return "the probe has no action" }
+      event.kind = .busNotify
+    case .bindProbe: event.kind = .driverProbe
+    default: event.kind = .driverUnbind
+    }
+    return nil
+  }
+
+  /// A text with or without quotes; empty when the probe could not read it.
+  private func value(_ cursor: inout Cursor) -> UnsafeBufferPointer<UInt8>? {
+    if cursor.byte == UInt8(ascii: "\"") { return Self.quoted(&cursor) }
+    let start = cursor.at
+    Self.skipText(&cursor)
+    let text = cursor.text(from: start)
+    if text.count == 7, Cursor(start, cursor.end).isAt("(fault)") {
+      return UnsafeBufferPointer(start: start, count: 0)
+    }
+    return text
+  }
+
+  /// Who asked about the mapping.
+  private mutating func caller(_ name: UnsafeBufferPointer<UInt8>, _ event: inout DMAEvent) {
+    guard let start = name.baseAddress, !name.isEmpty else { return }
+    event.site = symbolCache.number(start, name.count, in: &names.symbols)
+    var cursor = Cursor(start, start + name.count)
+    if cursor.skip("debug_dma_map_") {
+      event.caller = .mapping
+      if cursor.isAt("phys") { summary.sawPhysEvents = true }
+      if cursor.isAt("page") { summary.sawPageEvents = true }
+    } else if cursor.skip("check_unmap") {
+      let ends = cursor.isAtEnd || cursor.byte == UInt8(ascii: "+") || cursor.byte == 0x2e
+      event.caller = ends ? .failedUnmap : .driver
+    } else if cursor.hex() != nil, cursor.isAtEnd {
+      // An address without its symbol: it may be dma-debug itself.
+      event.caller = .absent
+    } else {
+      event.caller = .driver
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import DMADebugCore
+
+/// Reads the text that ftrace, `trace-cmd report` and `perf script` print.
+///
+/// Every dialect is recognised from its content, line by line. The reader streams: it holds one
+/// piece of the input and never more than its longest line, 1 MiB at most.
+///
+/// A reader is used in one place: copies of it would share one input.
+public struct TextTraceReader: TraceReader {
+  private let source: ByteSource
+  private var decoder = TextDecoder()
+  /// How many of the unread bytes are known to hold no line end.
+  private var searched = 0
+  /// Inside of a line that is too long, up to its end.
+  private var skipping = false
+  private var started = false
+  private var done = false
+  private var used: UInt64 = 0
+
+  /// Opens a file, a FIFO, or standard input for `-`.
+  ///
+  /// - Throws: ``TraceError`` when it cannot be opened.
+  public init(path: String) throws(TraceError) {
+    source = try ByteSource(path: path)
+  }
+
+  /// Reads a trace that is in memory.
+  ///
+  /// - Parameter name: what error messages call it.
+  public init(bytes: [UInt8], name: String) {
+    source = ByteSource(bytes: bytes, name: name)
+  }
+
+  /// Reads from memory a few bytes at a time, as a slow pipe delivers them.
+  init(bytes: [UInt8], name: String, chunk: Int) {
+    source = ByteSource(bytes: bytes, name: name, chunk: chunk)
+  }
+
+  public var names: TraceNames { decoder.names }
+  public var summary: TraceSummary { decoder.summary }
+
+  /// How many bytes of the input the reader has dealt with.
+  public var bytesRead: UInt64 { used }
+
+  /// The size of the input when it is a regular file or memory.
+  public var totalBytes: UInt64? { source.totalSize }
+
+  public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
+    decoder.begin(&batch)
+    while !done {
+      lines(&batch)
+      if decoder.isFull(batch) {
+        decoder.finish(&batch, holding: true)
+        return true
+      }
+      if source.ended {
+        try lastLine(&batch)
+        break
+      }
+      if !decoder.recognised, used > UInt64(ByteSource.maximumLine) { throw notATrace() }
+      if source.isLive, !batch.events.isEmpty,
+        !source.hasMore(within: decoder.stacks.seen ? 20 : 0)
+      {
+        decoder.endStack(&batch)
+        decoder.finish(&batch, holding: false)
+        return true
+      }
+      try source.fill()
+      if !started { try checkStart() }
+    }
+    decoder.finish(&batch, holding: false)
+    return !batch.events.isEmpty
+  }
+
+  /// Decodes the complete lines in the buffer.
+  private mutating func lines(_ batch: inout EventBatch) {
+    if skipping {
+      let bytes = source.bytes
+      guard let end = bytes.firstIndex(of: 0x0a) else {
+        consume(bytes.count)
+        return
+      }
+      consume(end + 1)
+      skipping = false
+    }
+    let bytes = source.bytes
+    let count = decoder.decodeLines(bytes, searched: searched, into: &batch)
+    consume(count)
+    if decoder.isFull(batch) { return }
+    searched = bytes.count - count
+    if searched > ByteSource.maximumLine {
+      tooLong(source.bytes)
+      consume(searched)
+      skipping = true
+    }
+  }
+
+  private mutating func consume(_ count: Int) {
+    source.consume(count)
+    used += UInt64(count)
+    searched = 0
+  }
+
+  private mutating func tooLong(_ bytes: UnsafeBufferPointer<UInt8>) {
+    guard let start = bytes.baseAddress else { return }
+    decoder.summary.lines += 1
+    decoder.problem = "longer than 1 MiB"
+    decoder.countMalformed(start, start + bytes.count)
+  }
+
+  /// The last line, when it has no line end, and the end of everything.
+  private mutating func lastLine(_ batch: inout EventBatch) throws(TraceError) {
+    let bytes = source.bytes
+    if let start = bytes.baseAddress, !bytes.isEmpty {
+      decoder.isLastLine = true
+      decoder.decodeLine(start, start + bytes.count, into: &batch)
+      consume(bytes.count)
+    }
+    decoder.endStack(&batch)
+    done = true
+    if !decoder.recognised { throw notATrace() }
+  }
+
+  private mutating func checkStart() throws(TraceError) {
+    let head = source.head
+    if head.isEmpty, source.ended {
+      done = true
+      throw TraceError(
+        path: source.name,
+        problem: "is empty",
+        advice: "was anything recorded? `cat trace` gives at least a header"
+      )
+    }
+    guard head.count >= 16 || source.ended else { return }
+    started = true
+    if let kind = InputKind.binary(head) {
+      done = true
+      throw TraceError(path: source.name, problem: kind.problem, advice: kind.advice)
+    }
+  }
+
+  private mutating func notATrace() -> TraceError {
+    done = true
+    let kind = InputKind.describe(source.head, decoder.hints)
+    return TraceError(path: source.name, problem: kind.problem, advice: kind.advice)
+  }
+}

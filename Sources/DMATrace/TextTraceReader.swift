@@ -36,7 +36,10 @@ public struct TextTraceReader: TraceReader {
     source = ByteSource(bytes: bytes, name: name, chunk: chunk)
   }
 
-  public var names: TraceNames { decoder.names }
+  public var names: TraceNames {
+    get { decoder.names }
+    set { decoder.names = newValue }
+  }
   public var summary: TraceSummary { decoder.summary }
 
   /// How many bytes of the input the reader has dealt with.
@@ -44,6 +47,8 @@ public struct TextTraceReader: TraceReader {
 
   /// The size of the input when it is a regular file or memory.
   public var totalBytes: UInt64? { source.totalSize }
+
+  public var progress: (read: UInt64, total: UInt64?) { (bytesRead, totalBytes) }
 
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.begin(&batch)

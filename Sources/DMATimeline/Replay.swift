@@ -106,7 +106,12 @@ public struct Replay {
     }
   }
 
-  public var names: TraceNames { reader.names }
+  /// The names met so far.
+  public var names: TraceNames { currentNames ?? reader.names }
+
+  /// A copy for the batch at hand. It is given up before the reader goes on, because the reader
+  /// would otherwise have to copy its tables to add a name.
+  private var currentNames: TraceNames?
 
   /// What the reader has learned so far.
   public var summary: TraceSummary { reader.summary }
@@ -126,14 +131,18 @@ public struct Replay {
         batch = next
       } else if hasEnded {
         return false
-      } else if try !reader.read(into: &batch) {
-        hasEnded = true
-        batch.removeAll()
-        position = 0
-        return false
+      } else {
+        currentNames = nil
+        if try !reader.read(into: &batch) {
+          hasEnded = true
+          batch.removeAll()
+          position = 0
+          return false
+        }
       }
       position = 0
     }
+    if currentNames == nil { currentNames = reader.names }
     return true
   }
 
@@ -145,7 +154,7 @@ public struct Replay {
     let event = batch.events[position]
     position += 1
     time = event.time
-    engine.apply(event, in: batch, names: reader.names)
+    if let currentNames { engine.apply(event, in: batch, names: currentNames) }
   }
 
   /// Moves the reports since the last call to `sink`.
@@ -165,7 +174,7 @@ public struct Replay {
 
   /// Tells the engine that the trace is over.
   public mutating func finish() {
-    engine.finish(names: reader.names)
+    engine.finish(names: names)
   }
 
   /// Applies all events up to a moment and calls `visit` after each with what it applied.

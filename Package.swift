@@ -1,5 +1,9 @@
 // swift-tools-version: 6.1
+import Foundation
 import PackageDescription
+
+// The fuzzer's entry point links only with the fuzzer's runtime: scripts/fuzz asks for it.
+let wantsFuzzer = ProcessInfo.processInfo.environment["DMATOP_FUZZ"] != nil
 
 let package = Package(
   name: "dmatop",
@@ -49,6 +53,14 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: ["dmatop", "TestSupport", "DMATimeline", "DMALint"]
     ),
-  ],
+  ]
+    + (wantsFuzzer
+      ? [
+        .executableTarget(
+          name: "dmatop-fuzz",
+          dependencies: ["DMADebugCore", "DMATrace", "DMATimeline", "DMALint"],
+          path: "Fuzz"
+        )
+      ] : []),
   swiftLanguageModes: [.v6]
 )

@@ -65,12 +65,12 @@ struct ContainmentIndex: Sendable {
       cells.remove(hash, index)
       return
     }
-    entries[Int(entry.cellPrevious)].cellNext = entry.cellNext
-    entries[Int(entry.cellNext)].cellPrevious = entry.cellPrevious
-    // The head is the oldest, the only one with a younger neighbour before it.
-    if entries[Int(entry.cellPrevious)].sequence > entry.sequence {
+    // The order within a cell means nothing: the first search files entries as they are stored.
+    if find(entry.device, width, cell, hash, entries) == index {
       cells.replace(hash, index, with: entry.cellNext)
     }
+    entries[Int(entry.cellPrevious)].cellNext = entry.cellNext
+    entries[Int(entry.cellNext)].cellPrevious = entry.cellPrevious
   }
 
   /// What the kernel's walk returns for a range.

@@ -1,0 +1,65 @@
+# dmatop: see README.md.
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 600
+
+SWIFT ?= swift
+RELEASE = .build/release/dmatop
+SAMPLE = fixtures/kernel/linux-7.3/real-nvme-stack
+SOURCES = Sources Tests Benchmarks Fuzz Package.swift
+
+.PHONY: all build run test bench format lint-format fuzz install uninstall clean help
+
+all: build
+
+help:
+	@echo 'make run       build, and open the monitor on a real capture (without a terminal: one screen of totals)'
+	@echo 'make test      all tests'
+	@echo 'make build     release build: $(RELEASE)'
+	@echo 'make bench     measure the engine and the reader'
+	@echo 'make fuzz      fuzz the reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make format    format the sources; make lint-format checks them'
+	@echo 'make install   install below PREFIX ($(PREFIX)), DESTDIR is honoured'
+
+build:
+	@scripts/setup
+	$(SWIFT) build -c release --product dmatop
+
+run:
+	@scripts/setup
+	@$(SWIFT) build -c release --product dmatop >&2
+	@$(RELEASE) replay --devices $(SAMPLE)/devices.txt $(SAMPLE)/trace.txt
+
+test:
+	@scripts/setup --test
+	$(SWIFT) build -c release --product dmatop
+	$(SWIFT) test
+
+bench:
+	@scripts/setup
+	$(SWIFT) build -c release --product dmatop
+	$(SWIFT) run -c release dmatop-bench
+
+format:
+	$(SWIFT) format format --in-place --parallel --recursive $(SOURCES)
+
+lint-format:
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+fuzz:
+	@scripts/setup
+	scripts/fuzz $(FUZZ_SECONDS)
+
+install:
+	@scripts/setup
+	$(SWIFT) build -c release --product dmatop --static-swift-stdlib --scratch-path .build-install
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/dmatop
+	install -m 755 .build-install/release/dmatop $(DESTDIR)$(PREFIX)/bin/dmatop
+	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/dmatop
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/dmatop
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dmatop
+
+clean:
+	rm -rf .build .build-install .build-fuzz

@@ -292,6 +292,11 @@ struct LinePrefix {
     return cursor.skip(UInt8(ascii: ":")) && (cursor.byte == Self.space || cursor.isAtEnd)
   }
 
+  /// Whether the event is written with its system, as perf does.
+  func isQualified(_ end: UnsafePointer<UInt8>) -> Bool {
+    Self.isQualified(Cursor(event, end))
+  }
+
   /// Whether `system:event:` stands here.
   private static func isQualified(_ start: Cursor) -> Bool {
     var cursor = start

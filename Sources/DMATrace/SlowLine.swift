@@ -46,6 +46,9 @@ extension TextDecoder {
     }
     event.time = prefix.time
     if prefix.isTicks { summary.clock = .ticks }
+    if summary.dialect == "unknown" {
+      summary.dialect = prefix.isQualified(end) ? "perf script" : "ftrace text"
+    }
     event.line = summary.lines
     var cursor = Cursor(prefix.event, end)
     return decodeEvent(&cursor, &event, &batch)

@@ -124,7 +124,7 @@ struct TextDecoder {
     var cursor = Cursor(start + 37, end)
     cursor.skipSpaces()
     guard let seconds = cursor.decimal(), seconds < 1 << 32, cursor.skip(UInt8(ascii: ".")),
-      let part = cursor.fraction(), cursor.skip(": ")
+      let part = cursor.fraction(), cursor.skip(Literal.colon)
     else { return false }
     var event = DMAEvent(.other)
     event.cpu = hundreds &* 100 &+ tens &* 10 &+ ones
@@ -240,6 +240,7 @@ struct TextDecoder {
   /// Closes a batch: brings the summary up to date and keeps events back that may get a stack.
   mutating func finish(_ batch: inout EventBatch, holding: Bool) {
     if holding { stacks.hold(&batch, delivered: delivered) }
+    if recognised { summary.name(dialect: "ftrace text") }
     if stacks.seen { summary.sawStacks = true }
     let held = UInt64(stacks.held.events.count)
     summary.events = delivered - held

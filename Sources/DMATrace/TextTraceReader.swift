@@ -7,6 +7,9 @@ import DMADebugCore
 ///
 /// A reader is used in one place: copies of it would share one input.
 public struct TextTraceReader: TraceReader {
+  /// How many bytes without a full batch are read before the caller gets control back.
+  private static let patience: UInt64 = 16 << 20
+
   private let source: ByteSource
   private var decoder = TextDecoder()
   /// How many of the unread bytes are known to hold no line end.
@@ -45,8 +48,13 @@ public struct TextTraceReader: TraceReader {
   /// The size of the input when it is a regular file or memory.
   public var totalBytes: UInt64? { source.totalSize }
 
+  /// Empties `batch` and fills it with the next events.
+  ///
+  /// The batch may stay empty although there is more to come, when nothing but lines of no interest
+  /// was met for a long while: so that a caller can show how far the reader is.
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.begin(&batch)
+    let start = used
     while !done {
       lines(&batch)
       if decoder.isFull(batch) {
@@ -56,6 +64,10 @@ public struct TextTraceReader: TraceReader {
       if source.ended {
         try lastLine(&batch)
         break
+      }
+      if used - start > Self.patience {
+        decoder.finish(&batch, holding: true)
+        return true
       }
       if !decoder.recognised, used > UInt64(ByteSource.maximumLine) { throw notATrace() }
       if source.isLive, !batch.events.isEmpty,

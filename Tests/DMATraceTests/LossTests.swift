@@ -81,6 +81,15 @@ import Testing
     #expect(reading.summary.kernelRelease == "6.12.117-foo")
   }
 
+  @Test func dialects() {
+    #expect(Reading(Self.event).summary.dialect == "ftrace text")
+    #expect(Reading("cpus=2\n" + Self.event).summary.dialect == "trace-cmd report")
+    let perf =
+      "  dd   306 [000]     3.986299: dma:dma_unmap_page: x dir=NONE dma_addr=1 size=1 attrs=\n"
+    #expect(Reading(perf).summary.dialect == "perf script")
+    #expect(Reading("no trace").summary.dialect == "unknown")
+  }
+
   @Test func aTraceWithoutEventsIsATrace() {
     let reading = Reading("# tracer: nop\n#\n# entries-in-buffer/entries-written: 0/0   #P:2\n")
     #expect(reading.error == nil)

@@ -111,6 +111,7 @@ import Testing
     "print:                0xffffffff81498b1a: dma-api: write driver_filter  ",
     "print:                ffffffff81498b1a: dma-api: write driver_filter  ",
     "0xffffffff81498b1a: dma-api: write driver_filter  ",
+    "print:                 ip=0xffffffff81498b1a buf=dma-api: write driver_filter  ",
     "ftrace:print: tracing_mark_write: dma-api: write driver_filter  ",
   ])
   func marker(_ line: String) {

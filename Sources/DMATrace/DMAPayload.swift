@@ -118,6 +118,7 @@ extension TextDecoder {
     event.physicalCount = physical
     event.requestedEntries = UInt32(full)
     event.mappedEntries = UInt32(segments)
+    if full > listed || segments > listedSegments { event.flags.insert(.truncated) }
     Self.summarise(&event, batch)
     return true
   }

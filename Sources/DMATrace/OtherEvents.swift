@@ -261,6 +261,8 @@ extension TextDecoder {
     var sawAddress = false
     var sawDevice = false
     var sawAction = false
+    var sawDriver = false
+    var sawCaller = false
     while true {
       cursor.skipSpaces()
       if cursor.isAtEnd { break }
@@ -277,6 +279,10 @@ extension TextDecoder {
         sawAddress = true
       } else if code == .mappingErrorProbe, cursor.skip("caller=") {
         guard let name = value(&cursor) else { return "caller does not end" }
+        if isLastLine, name.contains(UInt8(ascii: "[")), name.last != UInt8(ascii: "]") {
+          return "caller does not end"
+        }
+        sawCaller = true
         caller(name, &event)
       } else if code == .notifyProbe, cursor.skip("action=") {
         guard let action = cursor.number() else { return "action is no number" }
@@ -284,6 +290,7 @@ extension TextDecoder {
         sawAction = true
       } else if code == .bindProbe, cursor.skip("driver=") {
         guard let name = value(&cursor) else { return "driver does not end" }
+        sawDriver = true
         if let start = name.baseAddress, !name.isEmpty {
           let number = driverCache.number(start, name.count, in: &names.drivers)
           event.driver = DriverID(rawValue: number)
@@ -296,11 +303,15 @@ extension TextDecoder {
     switch code {
     case .mappingErrorProbe:
       guard sawAddress else { return "the probe has no dma_addr" }
+      // A line that is cut off may end in the address: then it lacks what the lines before had.
+      guard sawCaller || !isLastLine || !hookHasCaller else { return "the line is cut off" }
       event.kind = .mappingError
     case .notifyProbe:
       guard sawAction else { return "the probe has no action" }
       event.kind = .busNotify
-    case .bindProbe: event.kind = .driverProbe
+    case .bindProbe:
+      guard sawDriver || !isLastLine else { return "the line is cut off" }
+      event.kind = .driverProbe
     default: event.kind = .driverUnbind
     }
     return nil
@@ -321,6 +332,7 @@ extension TextDecoder {
   /// Who asked about the mapping.
   private mutating func caller(_ name: UnsafeBufferPointer<UInt8>, _ event: inout DMAEvent) {
     guard let start = name.baseAddress, !name.isEmpty else { return }
+    hookHasCaller = true
     event.site = symbolCache.number(start, name.count, in: &names.symbols)
     var cursor = Cursor(start, start + name.count)
     if cursor.skip(Literal.mappingHook) {

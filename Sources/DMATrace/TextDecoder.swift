@@ -34,6 +34,8 @@ struct TextDecoder {
   var isLastLine = false
   /// A header said that events were overwritten.
   var overwritten = false
+  /// The probe on the mapping-error hook names its callers.
+  var hookHasCaller = false
 
   var eventCache = NameCache()
   var deviceCache = NameCache()

@@ -102,6 +102,22 @@ import Testing
     #expect(Reading(bytes: Array(Self.good.utf8) + bytes).events.count == 2)
   }
 
+  @Test func probesThatAreCutOff() {
+    let hook =
+      "dma_mapping_error: (debug_dma_mapping_error+0x4/0xa0) device=\"nvme\" dma_addr=0x76f0000"
+    let bind = "driver_probe: (really_probe+0x0/0x2a0) device=\"a\""
+    let earlier = Self.prefix + hook + " caller=run_line+0x357/0x1630 [dmax]\n"
+    #expect(Reading(Self.good + Self.prefix + hook).events.count == 2)
+    for line in [hook, hook + " caller=run_line+0x357/0x1630 [dm", bind, bind + " driver=\"b"] {
+      let reading = Reading(earlier + Self.prefix + line)
+      #expect(reading.events.count == 1, "\(line)")
+      #expect(reading.summary.cutOff, "\(line)")
+    }
+    let whole = Reading(earlier + Self.prefix + hook + " caller=run_line+0x357/0x1630 [dmax]")
+    #expect(whole.events.count == 2)
+    #expect(!whole.summary.cutOff)
+  }
+
   @Test func longLines() {
     let list = String(repeating: "0x1,", count: 200_000) + "0x1"
     let line = Self.prefix + "dma_unmap_sg: nvme dir=NONE phys_addrs={\(list)} attrs=\n"

@@ -285,6 +285,8 @@ import Testing
       lines: [
         "dma_map_sg: 0000:00:03.0 dir=TO_DEVICE nents=1/300 ents=1/200 [TRUNCATED] "
           + "dma_addrs={0xffffe000} sizes={0x2000} phys_addrs={0x10a2b3000} attrs=",
+        "dma_map_sg: 0000:00:03.0 dir=TO_DEVICE nents=1/300 ents=1/200 "
+          + "dma_addrs={0xffffe000} sizes={0x2000} phys_addrs={0x10a2b3000} attrs=",
         "dma_map_sg: [FAILED TO PARSE] device=0000:00:03.0 full_nents=300 full_ents=200 "
           + "truncated=1 phys_addrs=ARRAY[00, 30, 2b, 0a, 01, 00, 00, 00] "
           + "dma_addrs=ARRAY[00, e0, ff, ff, 00, 00, 00, 00] lengths=ARRAY[00, 20, 00, 00] "

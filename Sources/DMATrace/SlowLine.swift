@@ -16,6 +16,8 @@ extension TextDecoder {
       endStack(&batch)
     }
     if cursor.isAtEnd { return .decoration }
+    // The rest of a stack whose beginning came long before it.
+    if stacks.seen, cursor.isAt("=> ") { return .decoration }
     if start.pointee == UInt8(ascii: "#") { return header(cursor, &batch) }
     if start.pointee == 0x09, perfFrame(cursor) != nil {
       stacks.beginAfterLine()

@@ -16,8 +16,8 @@ enum LineResult {
 /// Lines of text to events. Everything between the bytes and the batch, apart from input itself.
 struct TextDecoder {
   static let batchEvents = 1024
-  private static let batchWords = 1 << 18
-  private static let batchText = 1 << 20
+  static let batchWords = 1 << 18
+  static let batchText = 1 << 20
 
   var names = TraceNames()
   var summary = TraceSummary()

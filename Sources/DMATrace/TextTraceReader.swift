@@ -19,6 +19,8 @@ public struct TextTraceReader: TraceReader {
   private var started = false
   private var done = false
   private var used: UInt64 = 0
+  /// Why the input cannot be read any further.
+  private var failure: TraceError?
 
   /// Opens a file, a FIFO, or standard input for `-`.
   ///
@@ -55,7 +57,7 @@ public struct TextTraceReader: TraceReader {
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.begin(&batch)
     let start = used
-    while !done {
+    while !done, failure == nil {
       lines(&batch)
       if decoder.isFull(batch) {
         decoder.finish(&batch, holding: true)
@@ -77,10 +79,22 @@ public struct TextTraceReader: TraceReader {
         decoder.finish(&batch, holding: false)
         return true
       }
-      try source.fill()
+      do throws(TraceError) {
+        try source.fill()
+      } catch {
+        // What was read before the error comes first.
+        failure = error
+        break
+      }
       if !started { try checkStart() }
     }
+    decoder.endStack(&batch)
     decoder.finish(&batch, holding: false)
+    if let error = failure, batch.events.isEmpty {
+      failure = nil
+      done = true
+      throw error
+    }
     return !batch.events.isEmpty
   }
 

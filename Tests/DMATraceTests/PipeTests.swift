@@ -55,6 +55,37 @@ import Testing
     #expect(try !reader.read(into: &batch))
   }
 
+  @Test func aFile() throws {
+    var name = Array("/tmp/dmatop-test-XXXXXX".utf8CString)
+    let descriptor = mkstemp(&name)
+    try #require(descriptor >= 0)
+    defer {
+      close(descriptor)
+      unlink(name)
+    }
+    let text = String(repeating: RobustnessTests.everything, count: 30)
+    send(text, descriptor)
+    let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    var reader = try TextTraceReader(path: path)
+    #expect(reader.totalBytes == UInt64(text.utf8.count))
+    var batch = EventBatch()
+    var last: UInt64 = 0
+    while try reader.read(into: &batch) {
+      #expect(reader.bytesRead >= last)
+      last = reader.bytesRead
+    }
+    #expect(reader.bytesRead == reader.totalBytes)
+    #expect(try Reading(path: path).events == Reading(text).events)
+  }
+
+  @Test func aFileThatCannotBeRead() throws {
+    // Nothing is mapped at address 0.
+    var reader = try TextTraceReader(path: "/proc/self/mem")
+    var batch = EventBatch()
+    #expect(throws: TraceError.self) { try reader.read(into: &batch) }
+    #expect(try !reader.read(into: &batch))
+  }
+
   @Test func anEmptyPipe() throws {
     var (reader, writer) = try open()
     close(writer)

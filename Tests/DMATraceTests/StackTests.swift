@@ -155,4 +155,19 @@ import Testing
       #expect(reading.events[2 * number + 1].stack == ["s\(number % 9)"])
     }
   }
+
+  /// Events that fill a batch on their own are not held back: nothing would come after them.
+  @Test func heldEventsLeaveRoom() {
+    let list = String(repeating: "0x1,", count: 150_000) + "0x1"
+    let long = String(repeating: "x", count: 900_000)
+    var text = Self.stack(3, 5, ["x"])
+    for cpu in 0..<6 {
+      let prefix = "              dd-10       [00\(cpu)] .....     3.391208: "
+      text += prefix + "dma_unmap_sg: nvme dir=NONE phys_addrs={\(list)} attrs=\n"
+      text += prefix + "tracing_mark_write: \(long)\n"
+    }
+    let reading = Reading(text)
+    #expect(reading.events.count == 12)
+    #expect(reading.events.last?.text.utf8.count == 900_000)
+  }
 }

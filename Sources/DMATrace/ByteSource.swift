@@ -60,8 +60,11 @@ final class ByteSource {
       if type == S_IFREG { size = UInt64(max(0, status.st_size)) }
       live = type == S_IFIFO || type == S_IFSOCK || type == S_IFCHR
     }
-    // Files of tracefs and proc say that they are empty until they are read.
-    if size == 0 { size = nil }
+    if size == 0 {
+      // Files of tracefs say that they are empty, and `trace_pipe` waits for more.
+      size = nil
+      live = true
+    }
     name = shown
     totalSize = size
     isLive = live

@@ -141,7 +141,8 @@ struct Cursor {
       value = sum
       place += 1
     }
-    if place == at { return nil }
+    // A part of a line may end inside of a number: then it is none.
+    if place == at || place == end && Self.digits(Self.load(end)) > 0 { return nil }
     at = place
     return value
   }

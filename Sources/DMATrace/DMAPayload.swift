@@ -27,26 +27,26 @@ extension TextDecoder {
     _ batch: inout EventBatch
   ) -> Bool {
     let name = cursor.at
-    guard cursor.find(UInt8(ascii: " ")), cursor.isAt(" dir="), cursor.at > name else {
+    guard cursor.find(UInt8(ascii: " ")), cursor.isAt(Literal.direction), cursor.at > name else {
       return false
     }
     let device = deviceCache.number(name, cursor.at - name, in: &names.devices)
     event.device = DeviceID(rawValue: device)
     cursor.at += 5
-    if cursor.skip("TO_DEVICE ") {
+    if cursor.skip(Literal.toDevice) {
       event.direction = .toDevice
-    } else if cursor.skip("FROM_DEVICE ") {
+    } else if cursor.skip(Literal.fromDevice) {
       event.direction = .fromDevice
-    } else if cursor.skip("BIDIRECTIONAL ") {
+    } else if cursor.skip(Literal.bidirectional) {
       event.direction = .bidirectional
-    } else if cursor.skip("NONE ") {
+    } else if cursor.skip(Literal.none) {
       event.direction = .none
     } else {
       return false
     }
     switch event.kind {
     case .mapPage, .mapPhys, .mapResource:
-      guard area(&cursor, &event), cursor.skip(" phys_addr="), let address = cursor.bareHex()
+      guard area(&cursor, &event), cursor.skip(Literal.physical), let address = cursor.bareHex()
       else { return false }
       event.address = address
     case .unmapPage, .unmapPhys, .unmapResource:
@@ -54,18 +54,18 @@ extension TextDecoder {
     case .syncSingleForCPU, .syncSingleForDevice:
       return area(&cursor, &event) && cursor.isAtEnd
     case .alloc, .allocPages, .free, .freePages:
-      guard area(&cursor, &event), cursor.skip(" virt_addr="), let address = cursor.hex()
+      guard area(&cursor, &event), cursor.skip(Literal.virtual), let address = cursor.hex()
       else { return false }
       event.address = address
       if address != 0, address >> 32 == 0 { event.flags.insert(.hashedPointer) }
       if event.kind == .alloc || event.kind == .allocPages {
-        guard cursor.skip(" flags="), cursor.find(UInt8(ascii: " ")) else { return false }
+        guard cursor.skip(Literal.flags), cursor.find(UInt8(ascii: " ")) else { return false }
       }
     case .mapSG:
       return mapSG(&cursor, &event, &batch) && attributes(&cursor, &event)
     case .unmapSG:
       event.payload = UInt32(truncatingIfNeeded: batch.payload.count)
-      guard cursor.skip("phys_addrs="), let count = Self.list(&cursor, &batch.payload)
+      guard cursor.skip(Literal.firstPhysicals), let count = Self.list(&cursor, &batch.payload)
       else { return false }
       event.physicalCount = count
       event.requestedEntries = count
@@ -77,8 +77,8 @@ extension TextDecoder {
 
   @inline(__always)
   private func area(_ cursor: inout Cursor, _ event: inout DMAEvent) -> Bool {
-    guard cursor.skip("dma_addr="), let address = cursor.bareHex(), cursor.skip(" size="),
-      let size = cursor.decimal()
+    guard cursor.skip(Literal.dmaAddress), let address = cursor.bareHex(),
+      cursor.skip(Literal.size), let size = cursor.decimal()
     else { return false }
     event.dmaAddress = address
     event.size = size
@@ -88,7 +88,7 @@ extension TextDecoder {
   /// ` attrs=` and the end of the line.
   @inline(__always)
   private func attributes(_ cursor: inout Cursor, _ event: inout DMAEvent) -> Bool {
-    guard cursor.skip(" attrs=") else { return false }
+    guard cursor.skip(Literal.attributes) else { return false }
     if cursor.isAtEnd { return true }
     var complete = true
     event.attributes = Self.attributes(&cursor, &complete)
@@ -100,23 +100,25 @@ extension TextDecoder {
     _ event: inout DMAEvent,
     _ batch: inout EventBatch
   ) -> Bool {
-    guard cursor.skip("nents="), let listed = cursor.decimal(), cursor.skip(UInt8(ascii: "/")),
-      let full = cursor.decimal(), cursor.skip(" ents="), let listedSegments = cursor.decimal(),
+    guard cursor.skip(Literal.entries), let listed = cursor.decimal(),
+      cursor.skip(UInt8(ascii: "/")), let full = cursor.decimal(),
+      cursor.skip(Literal.segments), let listedSegments = cursor.decimal(),
       cursor.skip(UInt8(ascii: "/")), let segments = cursor.decimal(),
       full <= UInt64(UInt32.max), segments <= UInt64(UInt32.max)
     else { return false }
     if cursor.skip(" [TRUNCATED]") { event.flags.insert(.truncated) }
     let start = batch.payload.count
     event.payload = UInt32(truncatingIfNeeded: start)
-    guard cursor.skip(" dma_addrs="), let addresses = Self.list(&cursor, &batch.payload),
-      cursor.skip(" sizes="), let lengths = Self.list(&cursor, &batch.payload),
-      cursor.skip(" phys_addrs="), let physical = Self.list(&cursor, &batch.payload),
+    guard cursor.skip(Literal.addresses), let addresses = Self.list(&cursor, &batch.payload),
+      cursor.skip(Literal.lengths), let lengths = Self.list(&cursor, &batch.payload),
+      cursor.skip(Literal.physicals), let physical = Self.list(&cursor, &batch.payload),
       addresses == lengths, UInt64(addresses) == listedSegments, UInt64(physical) == listed
     else { return false }
     event.segmentCount = addresses
     event.physicalCount = physical
     event.requestedEntries = UInt32(full)
     event.mappedEntries = UInt32(segments)
+    if full > listed || segments > listedSegments { event.flags.insert(.truncated) }
     Self.summarise(&event, batch)
     return true
   }

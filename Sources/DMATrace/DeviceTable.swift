@@ -76,7 +76,7 @@ public struct DeviceTable: Sendable {
         throw TraceError(
           path: Escape.name(name),
           problem: "line \(number): \(error.text)",
-          advice: "a line is `BUS DEVICE DRIVER key=value…`, such as `pci 0000:00:06.0 nvme mask=64`"
+          advice: "a line is `BUS DEVICE DRIVER key=value…`: `pci 0000:00:06.0 nvme mask=64`"
         )
       }
     }

@@ -8,7 +8,12 @@ struct InputKind {
     /// Looks at a line that is no event.
     mutating func look(_ line: Cursor) {
       var cursor = line
-      if cursor.byte == UInt8(ascii: "[") || cursor.byte == UInt8(ascii: "<") { log += 1 }
+      // `<6>[    0.000000] text`
+      if cursor.skip(UInt8(ascii: "<")) { _ = cursor.decimal() != nil && cursor.skip(">") }
+      if cursor.skip(UInt8(ascii: "[")) {
+        cursor.skipSpaces()
+        if cursor.decimal() != nil, cursor.byte == UInt8(ascii: ".") { log += 1 }
+      }
       while cursor.find(0x20) {
         if cursor.isAt(" DMA-API: ") { log += 100 }
         if cursor.isAt(" idx ") || cursor.isAt(" dma map error ") { dump += 50 }

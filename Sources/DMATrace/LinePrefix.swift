@@ -14,6 +14,8 @@ struct LinePrefix {
   private static let space = UInt8(ascii: " ")
   /// How many brackets or dashes are tried as the place that ends the task.
   private static let maximumTries = 16
+  /// The longest `comm` of a kernel, in bytes.
+  private static let longestComm = 15
 
   private init(_ start: UnsafePointer<UInt8>) {
     comm = UnsafeBufferPointer(start: start, count: 0)
@@ -106,8 +108,12 @@ struct LinePrefix {
         {
           cursor.at = token
           if tail(&cursor) {
-            if !owner(start, token) { comm = Self.trimmed(start, token) }
-            return true
+            if !owner(start, token) {
+              pid = -1
+              comm = Self.trimmed(start, token)
+            }
+            // A longer one is no comm, but a prefix that does not fit anywhere.
+            return comm.count <= Self.longestComm
           }
         }
       }
@@ -284,6 +290,11 @@ struct LinePrefix {
     time = whole
     isTicks = true
     return cursor.skip(UInt8(ascii: ":")) && (cursor.byte == Self.space || cursor.isAtEnd)
+  }
+
+  /// Whether the event is written with its system, as perf does.
+  func isQualified(_ end: UnsafePointer<UInt8>) -> Bool {
+    Self.isQualified(Cursor(event, end))
   }
 
   /// Whether `system:event:` stands here.

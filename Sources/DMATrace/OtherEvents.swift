@@ -30,6 +30,10 @@ extension TextDecoder {
         _ = cursor.skip(0x20)
         return marker(cursor, event, &batch)
       }
+      if cursor.skip("ip="), cursor.find(0x20), cursor.skip(" buf=") {
+        // trace-cmd report -R
+        return marker(cursor, event, &batch)
+      }
     case .bounced:
       cursor.skipSpaces()
       return bounced(cursor, &event, &batch)
@@ -200,6 +204,10 @@ extension TextDecoder {
     _ event: inout DMAEvent,
     _ batch: inout EventBatch
   ) -> LineResult {
+    if code == .mappingErrorProbe, hook(start, &event) {
+      deliver(event, &batch)
+      return .event
+    }
     if let reason = probeFields(code, start, &event) {
       problem = reason
       stacks.forget(cpu: event.cpu)
@@ -207,6 +215,34 @@ extension TextDecoder {
     }
     deliver(event, &batch)
     return .event
+  }
+
+  /// The usual shape of a hit on the mapping-error hook:
+  /// `(debug_dma_mapping_error+0x4/0xa0) device="0000:00:03.0" dma_addr=0x76f0000 caller=…`.
+  private mutating func hook(_ start: Cursor, _ event: inout DMAEvent) -> Bool {
+    var cursor = start
+    guard !isLastLine, cursor.find(UInt8(ascii: ")")), cursor.skip(Literal.probeDevice) else {
+      return false
+    }
+    let name = cursor.at
+    guard cursor.find(UInt8(ascii: "\"")) else { return false }
+    let length = cursor.at - name
+    guard length > 0, cursor.skip(Literal.probeAddress), let address = cursor.bareHex(),
+      cursor.skip(Literal.probeCaller)
+    else { return false }
+    let site = cursor.at
+    if cursor.find(0x20) {
+      // `symbol+0x357/0x1630 [module]`
+      guard cursor.count > 1, cursor.at[1] == UInt8(ascii: "[") else { return false }
+      cursor.at += 1
+      if cursor.find(0x20) { return false }
+    }
+    let device = deviceCache.number(name, length, in: &names.devices)
+    event.device = DeviceID(rawValue: device)
+    event.dmaAddress = address
+    event.kind = .mappingError
+    caller(cursor.text(from: site), &event)
+    return true
   }
 
   /// Reads the fields of a probe.
@@ -225,6 +261,8 @@ extension TextDecoder {
     var sawAddress = false
     var sawDevice = false
     var sawAction = false
+    var sawDriver = false
+    var sawCaller = false
     while true {
       cursor.skipSpaces()
       if cursor.isAtEnd { break }
@@ -241,6 +279,10 @@ extension TextDecoder {
         sawAddress = true
       } else if code == .mappingErrorProbe, cursor.skip("caller=") {
         guard let name = value(&cursor) else { return "caller does not end" }
+        if isLastLine, name.contains(UInt8(ascii: "[")), name.last != UInt8(ascii: "]") {
+          return "caller does not end"
+        }
+        sawCaller = true
         caller(name, &event)
       } else if code == .notifyProbe, cursor.skip("action=") {
         guard let action = cursor.number() else { return "action is no number" }
@@ -248,6 +290,7 @@ extension TextDecoder {
         sawAction = true
       } else if code == .bindProbe, cursor.skip("driver=") {
         guard let name = value(&cursor) else { return "driver does not end" }
+        sawDriver = true
         if let start = name.baseAddress, !name.isEmpty {
           let number = driverCache.number(start, name.count, in: &names.drivers)
           event.driver = DriverID(rawValue: number)
@@ -260,11 +303,15 @@ extension TextDecoder {
     switch code {
     case .mappingErrorProbe:
       guard sawAddress else { return "the probe has no dma_addr" }
+      // A line that is cut off may end in the address: then it lacks what the lines before had.
+      guard sawCaller || !isLastLine || !hookHasCaller else { return "the line is cut off" }
       event.kind = .mappingError
     case .notifyProbe:
       guard sawAction else { return "the probe has no action" }
       event.kind = .busNotify
-    case .bindProbe: event.kind = .driverProbe
+    case .bindProbe:
+      guard sawDriver || !isLastLine else { return "the line is cut off" }
+      event.kind = .driverProbe
     default: event.kind = .driverUnbind
     }
     return nil
@@ -285,13 +332,14 @@ extension TextDecoder {
   /// Who asked about the mapping.
   private mutating func caller(_ name: UnsafeBufferPointer<UInt8>, _ event: inout DMAEvent) {
     guard let start = name.baseAddress, !name.isEmpty else { return }
+    hookHasCaller = true
     event.site = symbolCache.number(start, name.count, in: &names.symbols)
     var cursor = Cursor(start, start + name.count)
-    if cursor.skip("debug_dma_map_") {
+    if cursor.skip(Literal.mappingHook) {
       event.caller = .mapping
       if cursor.isAt("phys") { summary.sawPhysEvents = true }
       if cursor.isAt("page") { summary.sawPageEvents = true }
-    } else if cursor.skip("check_unmap") {
+    } else if cursor.skip(Literal.unmapHook) {
       let ends = cursor.isAtEnd || cursor.byte == UInt8(ascii: "+") || cursor.byte == 0x2e
       event.caller = ends ? .failedUnmap : .driver
     } else if cursor.hex() != nil, cursor.isAtEnd {

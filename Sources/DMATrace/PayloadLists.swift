@@ -93,9 +93,8 @@ extension TextDecoder {
       ? UInt32(truncatingIfNeeded: fields.entries) : max(third, event.kind == .mapSG ? 0 : first)
     event.mappedEntries =
       fields.keys.contains(.segments) ? UInt32(truncatingIfNeeded: fields.segments) : first
-    if opaque || event.requestedEntries > third && event.kind == .mapSG {
-      event.flags.insert(.truncated)
-    }
+    let isShort = event.requestedEntries > third || event.mappedEntries > first
+    if opaque || isShort && event.kind == .mapSG { event.flags.insert(.truncated) }
     Self.summarise(&event, batch)
     return true
   }

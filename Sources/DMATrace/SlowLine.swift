@@ -16,6 +16,8 @@ extension TextDecoder {
       endStack(&batch)
     }
     if cursor.isAtEnd { return .decoration }
+    // The rest of a stack whose beginning came long before it.
+    if stacks.seen, cursor.isAt("=> ") { return .decoration }
     if start.pointee == UInt8(ascii: "#") { return header(cursor, &batch) }
     if start.pointee == 0x09, perfFrame(cursor) != nil {
       stacks.beginAfterLine()
@@ -46,6 +48,9 @@ extension TextDecoder {
     }
     event.time = prefix.time
     if prefix.isTicks { summary.clock = .ticks }
+    if summary.dialect == "unknown" {
+      summary.dialect = prefix.isQualified(end) ? "perf script" : "ftrace text"
+    }
     event.line = summary.lines
     var cursor = Cursor(prefix.event, end)
     return decodeEvent(&cursor, &event, &batch)

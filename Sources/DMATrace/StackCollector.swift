@@ -131,9 +131,24 @@ struct StackCollector {
       guard event.stack == StackTable.none, Int(event.cpu) < lastOf.count,
         lastOf[Int(event.cpu)] == number
       else { continue }
-      move(&batch, from: index)
+      if isSmall(batch, from: index) { move(&batch, from: index) }
       return
     }
+  }
+
+  /// Whether the events from `index` on leave room in the next batch: one that is full from the
+  /// beginning would never be read on.
+  private func isSmall(_ batch: EventBatch, from index: Int) -> Bool {
+    var words = 0
+    var bytes = 0
+    for event in batch.events[index...] {
+      if event.kind == .marker {
+        bytes += Int(event.segmentCount)
+      } else {
+        words += 2 * Int(event.segmentCount) + Int(event.physicalCount)
+      }
+    }
+    return words < TextDecoder.batchWords / 4 && bytes < TextDecoder.batchText / 4
   }
 
   private mutating func move(_ batch: inout EventBatch, from index: Int) {

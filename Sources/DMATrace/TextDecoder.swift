@@ -16,8 +16,8 @@ enum LineResult {
 /// Lines of text to events. Everything between the bytes and the batch, apart from input itself.
 struct TextDecoder {
   static let batchEvents = 1024
-  private static let batchWords = 1 << 18
-  private static let batchText = 1 << 20
+  static let batchWords = 1 << 18
+  static let batchText = 1 << 20
 
   var names = TraceNames()
   var summary = TraceSummary()
@@ -34,6 +34,8 @@ struct TextDecoder {
   var isLastLine = false
   /// A header said that events were overwritten.
   var overwritten = false
+  /// The probe on the mapping-error hook names its callers.
+  var hookHasCaller = false
 
   var eventCache = NameCache()
   var deviceCache = NameCache()
@@ -124,7 +126,7 @@ struct TextDecoder {
     var cursor = Cursor(start + 37, end)
     cursor.skipSpaces()
     guard let seconds = cursor.decimal(), seconds < 1 << 32, cursor.skip(UInt8(ascii: ".")),
-      let part = cursor.fraction(), cursor.skip(": ")
+      let part = cursor.fraction(), cursor.skip(Literal.colon)
     else { return false }
     var event = DMAEvent(.other)
     event.cpu = hundreds &* 100 &+ tens &* 10 &+ ones
@@ -240,6 +242,7 @@ struct TextDecoder {
   /// Closes a batch: brings the summary up to date and keeps events back that may get a stack.
   mutating func finish(_ batch: inout EventBatch, holding: Bool) {
     if holding { stacks.hold(&batch, delivered: delivered) }
+    if recognised { summary.name(dialect: "ftrace text") }
     if stacks.seen { summary.sawStacks = true }
     let held = UInt64(stacks.held.events.count)
     summary.events = delivered - held

@@ -7,6 +7,9 @@ import DMADebugCore
 ///
 /// A reader is used in one place: copies of it would share one input.
 public struct TextTraceReader: TraceReader {
+  /// How many bytes without a full batch are read before the caller gets control back.
+  private static let patience: UInt64 = 16 << 20
+
   private let source: ByteSource
   private var decoder = TextDecoder()
   /// How many of the unread bytes are known to hold no line end.
@@ -16,6 +19,8 @@ public struct TextTraceReader: TraceReader {
   private var started = false
   private var done = false
   private var used: UInt64 = 0
+  /// Why the input cannot be read any further.
+  private var failure: TraceError?
 
   /// Opens a file, a FIFO, or standard input for `-`.
   ///
@@ -50,9 +55,14 @@ public struct TextTraceReader: TraceReader {
 
   public var progress: (read: UInt64, total: UInt64?) { (bytesRead, totalBytes) }
 
+  /// Empties `batch` and fills it with the next events.
+  ///
+  /// The batch may stay empty although there is more to come, when nothing but lines of no interest
+  /// was met for a long while: so that a caller can show how far the reader is.
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.begin(&batch)
-    while !done {
+    let start = used
+    while !done, failure == nil {
       lines(&batch)
       if decoder.isFull(batch) {
         decoder.finish(&batch, holding: true)
@@ -62,6 +72,10 @@ public struct TextTraceReader: TraceReader {
         try lastLine(&batch)
         break
       }
+      if used - start > Self.patience {
+        decoder.finish(&batch, holding: true)
+        return true
+      }
       if !decoder.recognised, used > UInt64(ByteSource.maximumLine) { throw notATrace() }
       if source.isLive, !batch.events.isEmpty,
         !source.hasMore(within: decoder.stacks.seen ? 20 : 0)
@@ -70,10 +84,22 @@ public struct TextTraceReader: TraceReader {
         decoder.finish(&batch, holding: false)
         return true
       }
-      try source.fill()
+      do throws(TraceError) {
+        try source.fill()
+      } catch {
+        // What was read before the error comes first.
+        failure = error
+        break
+      }
       if !started { try checkStart() }
     }
+    decoder.endStack(&batch)
     decoder.finish(&batch, holding: false)
+    if let error = failure, batch.events.isEmpty {
+      failure = nil
+      done = true
+      throw error
+    }
     return !batch.events.isEmpty
   }
 

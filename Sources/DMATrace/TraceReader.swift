@@ -15,7 +15,8 @@ public protocol TraceReader {
 
   /// Empties `batch` and fills it with the next events.
   ///
-  /// - Returns: `false` when the input has ended; the batch is empty then.
+  /// - Returns: `false` when the input has ended; the batch is empty then. It may also be empty with
+  ///   more to come, when nothing of interest was met for a long while.
   /// - Throws: ``TraceError`` when the input cannot be read or is not a capture.
   mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool
 }

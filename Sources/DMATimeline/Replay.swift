@@ -177,35 +177,63 @@ public struct Replay {
     engine.finish(names: names)
   }
 
+  /// Applies the next event, unless a moment has come.
+  ///
+  /// - Returns: `false` when the moment has come, or the end. ``lastEvent`` is what was applied.
+  /// - Throws: ``TraceError`` when the trace cannot be read.
+  public mutating func step(to moment: Moment) throws(TraceError) -> Bool {
+    if hasMet || moment == .event(0) {
+      hasMet = true
+      return false
+    }
+    guard try fill() else {
+      finish()
+      if case .time = moment { hasMet = true }
+      if moment == .end { hasMet = true }
+      return false
+    }
+    let event = nextEvent
+    if case .time(let text) = moment {
+      if timeLimit == nil { timeLimit = Self.timeLimit(text, summary.clock) }
+      if let timeLimit, event.time > timeLimit {
+        hasMet = true
+        return false
+      }
+    }
+    step()
+    switch moment {
+    case .end, .time: break
+    case .event(let number): hasMet = engine.eventCount == number
+    case .marker, .snapshot:
+      hasMet =
+        event.kind == .marker
+        && meets(moment, String(decoding: batch.markerText(event), as: UTF8.self))
+    }
+    return true
+  }
+
+  /// The event that was applied last. There must have been one.
+  public var lastEvent: DMAEvent { batch.events[position - 1] }
+
+  /// Whether the moment of ``step(to:)`` has come.
+  public private(set) var hasMet = false
+  private var timeLimit: UInt64?
+
+  /// Where to wait for more events when the next one may not be there yet: a pipe whose bytes were
+  /// all used.
+  public var waitingDescriptor: Int32? {
+    position >= batch.events.count && waiting.isEmpty && !hasEnded ? reader.liveDescriptor : nil
+  }
+
   /// Applies all events up to a moment and calls `visit` after each with what it applied.
   ///
-  /// - Returns: Whether the moment was met. A time or event number behind the end is not.
+  /// - Returns: Whether the moment was met. A marker or event number behind the end is not.
   /// - Throws: ``TraceError`` when the trace cannot be read.
   public mutating func run(
     to moment: Moment, _ visit: (inout Replay, DMAEvent) -> Void
   ) throws(TraceError) -> Bool {
-    if case .event(0) = moment { return true }
-    var limit: UInt64?
-    while try fill() {
-      let event = nextEvent
-      if case .time(let text) = moment {
-        if limit == nil { limit = Self.timeLimit(text, summary.clock) }
-        if let limit, event.time > limit { return true }
-      }
-      step()
-      visit(&self, event)
-      switch moment {
-      case .end, .time: break
-      case .event(let number): if engine.eventCount == number { return true }
-      case .marker, .snapshot:
-        if event.kind == .marker, meets(moment, String(decoding: batch.markerText(event), as: UTF8.self)) {
-          return true
-        }
-      }
-    }
-    finish()
-    if case .time = moment { return true }
-    return moment == .end
+    while try step(to: moment) { visit(&self, lastEvent) }
+    return hasMet
   }
 
   private static func timeLimit(_ text: String, _ clock: TraceSummary.Clock) -> UInt64? {

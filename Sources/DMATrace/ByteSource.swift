@@ -26,7 +26,8 @@ final class ByteSource {
   /// The beginning of the input, to say what it is when it is no trace.
   private(set) var head: [UInt8] = []
 
-  private let descriptor: Int32
+  /// What to wait on for more input, -1 for memory.
+  let descriptor: Int32
   private let closes: Bool
   private var memory: [UInt8]
   private let chunk: Int

@@ -53,6 +53,8 @@ public struct TextTraceReader: TraceReader {
   /// The size of the input when it is a regular file or memory.
   public var totalBytes: UInt64? { source.totalSize }
 
+  public var liveDescriptor: Int32? { source.isLive ? source.descriptor : nil }
+
   public var progress: (read: UInt64, total: UInt64?) { (bytesRead, totalBytes) }
 
   /// Empties `batch` and fills it with the next events.

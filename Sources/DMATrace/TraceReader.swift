@@ -13,6 +13,9 @@ public protocol TraceReader {
   /// How many bytes were read, and how many there are when that is known.
   var progress: (read: UInt64, total: UInt64?) { get }
 
+  /// The descriptor of a pipe or terminal, on which a read may have to wait; `nil` for a file.
+  var liveDescriptor: Int32? { get }
+
   /// Empties `batch` and fills it with the next events.
   ///
   /// - Returns: `false` when the input has ended; the batch is empty then. It may also be empty with

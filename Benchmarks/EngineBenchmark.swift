@@ -16,7 +16,7 @@ struct EngineBenchmark {
   init(live: Int, direction: Direction) {
     self.live = live
     self.direction = direction
-    var configuration = Configuration(generation: .linux6_12)
+    var configuration = Configuration(generation: .linux612)
     configuration.isComplete = true
     configuration.entries = UInt32(live + 64)
     engine = DMADebug(configuration)

@@ -1,6 +1,5 @@
-import Glibc
-
 import DMADebugCore
+import Glibc
 
 /// Prints one figure of a benchmark with the one it is held against.
 func show(_ name: String, _ value: String, floor: String) {
@@ -18,7 +17,11 @@ if CommandLine.arguments.contains("quick") {
 }
 for (live, from, to, hit) in floors {
   var benchmark = EngineBenchmark(live: live, direction: .fromDevice)
-  show("map + check + unmap, \(live) live, FROM_DEVICE", "\(benchmark.pairs()) ns", floor: "\(from)")
+  show(
+    "map + check + unmap, \(live) live, FROM_DEVICE",
+    "\(benchmark.pairs()) ns",
+    floor: "\(from)"
+  )
   show("sync that hits, \(live) live", "\(benchmark.syncHits()) ns", floor: "\(hit)")
   show("sync that misses, \(live) live", "\(benchmark.syncMisses()) ns", floor: "10000")
   var other = EngineBenchmark(live: live, direction: .toDevice)

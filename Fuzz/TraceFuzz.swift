@@ -13,10 +13,12 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   options.isComplete = choice & 1 != 0
   options.entries = choice & 2 != 0 ? 32 : 65536
   options.allErrors = 1
-  if choice & 4 != 0 { options.generation = .linux7_3 }
+  if choice & 4 != 0 { options.generation = .linux73 }
   guard
     var replay = try? Replay(
-      reader: TextTraceReader(bytes: bytes, name: "input"), options: options)
+      reader: TextTraceReader(bytes: bytes, name: "input"),
+      options: options
+    )
   else { return 0 }
   replay.collectChanges()
   var statistics = Statistics()
@@ -32,7 +34,11 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     }
     for field in EventField.allCases {
       _ = field.value(
-        of: event, number: replay.engine.eventCount, in: replay.batch, replay.names)
+        of: event,
+        number: replay.engine.eventCount,
+        in: replay.batch,
+        replay.names
+      )
     }
     statistics.observe(event, &replay)
     if text.bytes.count > 1 << 16 { text.removeAll() }
@@ -55,7 +61,8 @@ private func runFuzzer(
 /// The package manager points `main` of a program here, where the fuzzer's own would be.
 @_cdecl("dmatop_fuzz_main")
 public func fuzzMain(
-  _ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+  _ count: CInt,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> CInt {
   var count = count
   var arguments = arguments

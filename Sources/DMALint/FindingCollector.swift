@@ -40,29 +40,46 @@ public struct FindingCollector {
   }
 
   private func finding(
-    _ rule: Rule, _ report: Report, _ names: TraceNames, _ generation: KernelGeneration
+    _ rule: Rule,
+    _ report: Report,
+    _ names: TraceNames,
+    _ generation: KernelGeneration
   ) -> Finding {
     var words = TextBuffer()
     KernelMessage.append(words: report, generation, to: &words)
     let event = report.event
     return Finding(
-      rule: rule, path: path, line: event.line, time: event.time,
+      rule: rule,
+      path: path,
+      line: event.line,
+      time: event.time,
       task: event.task == NameTable.unknown ? nil : names.tasks.string(event.task),
-      pid: event.pid, cpu: event.cpu,
+      pid: event.pid,
+      cpu: event.cpu,
       device: report.device == .unknown ? nil : names.devices.string(report.device.rawValue),
       driver: report.device == .unknown ? nil : names.drivers.string(report.driver.rawValue),
-      message: words.string, site: names.callSite(stack: event.stack),
-      stack: Self.frames(event.stack, names), origin: origin(report, names))
+      message: words.string,
+      site: names.callSite(stack: event.stack),
+      stack: Self.frames(event.stack, names),
+      origin: origin(report, names)
+    )
   }
 
   private func origin(_ report: Report, _ names: TraceNames) -> Finding.Origin? {
     guard let mapping = report.mapping else { return nil }
     return Finding.Origin(
-      line: mapping.line, time: mapping.time,
+      line: mapping.line,
+      time: mapping.time,
       task: mapping.task == NameTable.unknown ? nil : names.tasks.string(mapping.task),
-      pid: mapping.pid, cpu: UInt32(mapping.cpu), site: names.mapSite(of: mapping),
-      stack: Self.frames(mapping.stack, names), dmaAddress: mapping.dmaAddress,
-      size: mapping.size, direction: mapping.direction, type: mapping.type)
+      pid: mapping.pid,
+      cpu: UInt32(mapping.cpu),
+      site: names.mapSite(of: mapping),
+      stack: Self.frames(mapping.stack, names),
+      dmaAddress: mapping.dmaAddress,
+      size: mapping.size,
+      direction: mapping.direction,
+      type: mapping.type
+    )
   }
 
   private static func frames(_ stack: UInt32, _ names: TraceNames) -> [String] {
@@ -72,12 +89,20 @@ public struct FindingCollector {
   /// Adds what is to be said of the capture itself.
   public mutating func add(_ summary: TraceSummary) {
     if summary.lostEvents > 0 {
-      add(.lostEvents, "the tracer lost \(summary.lostEvents) events or more; what they would "
-        + "have shown is undecided", count: summary.lostEvents)
+      add(
+        .lostEvents,
+        "the tracer lost \(summary.lostEvents) events or more; what they would "
+          + "have shown is undecided",
+        count: summary.lostEvents
+      )
     }
     if summary.overwrittenEvents > 0 {
-      add(.overwritten, "\(summary.overwrittenEvents) events were overwritten before the capture "
-        + "was saved; use a larger trace buffer", count: summary.overwrittenEvents)
+      add(
+        .overwritten,
+        "\(summary.overwrittenEvents) events were overwritten before the capture "
+          + "was saved; use a larger trace buffer",
+        count: summary.overwrittenEvents
+      )
     }
     if summary.dmaEvents == 0 {
       add(.noDMAEvents, "the trace has no dma events: record with `trace-cmd record -e dma`")
@@ -85,8 +110,12 @@ public struct FindingCollector {
     if summary.malformedLines > 0 {
       let lines = summary.malformedLines
       let first = summary.malformed.first.map { ", first line \($0.line): \($0.reason)" } ?? ""
-      add(.malformed, "\(lines) lines could not be understood\(first)", count: lines,
-        line: summary.malformed.first?.line ?? 0)
+      add(
+        .malformed,
+        "\(lines) lines could not be understood\(first)",
+        count: lines,
+        line: summary.malformed.first?.line ?? 0
+      )
     }
     if summary.cutOff {
       add(.cutOff, "the last line is cut off", line: summary.lines)
@@ -96,8 +125,19 @@ public struct FindingCollector {
   private mutating func add(_ rule: Rule, _ message: String, count: UInt64 = 1, line: UInt64 = 0) {
     findings.append(
       Finding(
-        rule: rule, path: path, line: line, time: 0, task: nil, pid: -1, cpu: 0, device: nil,
-        driver: nil, message: message, count: count))
+        rule: rule,
+        path: path,
+        line: line,
+        time: 0,
+        task: nil,
+        pid: -1,
+        cpu: 0,
+        device: nil,
+        driver: nil,
+        message: message,
+        count: count
+      )
+    )
   }
 
   /// The findings by line, then by rule.

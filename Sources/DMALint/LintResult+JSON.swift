@@ -49,8 +49,13 @@ extension LintResult {
       json.pair("severity", finding.rule.severity.rawValue)
       json.pair("path", finding.path)
       appendPlace(
-        finding.line, finding.device == nil ? nil : finding.time, finding.task, finding.pid,
-        finding.device == nil ? nil : finding.cpu, &json)
+        finding.line,
+        finding.device == nil ? nil : finding.time,
+        finding.task,
+        finding.pid,
+        finding.device == nil ? nil : finding.cpu,
+        &json
+      )
       json.pair("device", finding.device)
       json.pair("driver", finding.driver)
       json.pair("message", finding.message)
@@ -78,7 +83,11 @@ extension LintResult {
   }
 
   private static func appendPlace(
-    _ line: UInt64, _ time: UInt64?, _ task: String?, _ pid: Int32, _ cpu: UInt32?,
+    _ line: UInt64,
+    _ time: UInt64?,
+    _ task: String?,
+    _ pid: Int32,
+    _ cpu: UInt32?,
     _ json: inout JSONWriter
   ) {
     json.key("line")

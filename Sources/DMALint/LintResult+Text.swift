@@ -42,18 +42,37 @@ extension LintResult {
     guard finding.device != nil else { return }
     text.append("    at ")
     appendContext(
-      finding.time, finding.task, finding.pid, finding.cpu, finding.site, finding.stack, &text)
+      finding.time,
+      finding.task,
+      finding.pid,
+      finding.cpu,
+      finding.site,
+      finding.stack,
+      &text
+    )
     guard let origin = finding.origin else { return }
     text.append("    mapped in line ")
     text.append(decimal: origin.line)
     text.append(" at ")
     appendContext(
-      origin.time, origin.task, origin.pid, origin.cpu, origin.site, origin.stack, &text)
+      origin.time,
+      origin.task,
+      origin.pid,
+      origin.cpu,
+      origin.site,
+      origin.stack,
+      &text
+    )
   }
 
   private func appendContext(
-    _ time: UInt64, _ task: String?, _ pid: Int32, _ cpu: UInt32, _ site: String?,
-    _ stack: [String], _ text: inout TextBuffer
+    _ time: UInt64,
+    _ task: String?,
+    _ pid: Int32,
+    _ cpu: UInt32,
+    _ site: String?,
+    _ stack: [String],
+    _ text: inout TextBuffer
   ) {
     if summary.clock == .nanoseconds {
       text.append(seconds: time)

@@ -14,8 +14,13 @@ public struct LintResult: Sendable {
   public var undecided: Undecided
 
   public init(
-    path: String, findings: [Finding], eventCount: UInt64, summary: TraceSummary, kernel: String,
-    kernelOrigin: String, undecided: Undecided
+    path: String,
+    findings: [Finding],
+    eventCount: UInt64,
+    summary: TraceSummary,
+    kernel: String,
+    kernelOrigin: String,
+    undecided: Undecided
   ) {
     self.path = path
     self.findings = findings

@@ -48,7 +48,12 @@ extension Rule {
     case .freeWrongFunction:
       self.init("DMA004", "free-function", .error, "unmap with the wrong function")
     case .freeDifferentCPUAddress:
-      self.init("DMA005", "free-cpu-address", .error, "free with another CPU address than allocated")
+      self.init(
+        "DMA005",
+        "free-cpu-address",
+        .error,
+        "free with another CPU address than allocated"
+      )
     case .freeDifferentSGCount:
       self.init("DMA006", "free-sg-count", .error, "unmap of a list with another entry count")
     case .freeDifferentDirection:
@@ -65,10 +70,18 @@ extension Rule {
       self.init("DMA012", "sync-direction", .error, "sync with another direction than mapped")
     case .syncReadOnlyForCPU:
       self.init(
-        "DMA013", "sync-read-only-for-cpu", .error, "sync for the CPU of memory for the device")
+        "DMA013",
+        "sync-read-only-for-cpu",
+        .error,
+        "sync for the CPU of memory for the device"
+      )
     case .syncWriteOnlyToDevice:
       self.init(
-        "DMA014", "sync-write-only-to-device", .error, "sync for the device of memory for the CPU")
+        "DMA014",
+        "sync-write-only-to-device",
+        .error,
+        "sync for the device of memory for the CPU"
+      )
     case .syncDifferentSGCount:
       self.init("DMA015", "sync-sg-count", .error, "sync of a list with another entry count")
     case .overlappingCacheline:
@@ -81,7 +94,11 @@ extension Rule {
       self.init("DMA019", "leak-at-unbind", .error, "mappings left when the driver was unbound")
     case .exceededOverlap:
       self.init(
-        "DMA020", "cacheline-overflow", .error, "more than 7 mappings share a cacheline")
+        "DMA020",
+        "cacheline-overflow",
+        .error,
+        "more than 7 mappings share a cacheline"
+      )
     case .poolGrown:
       self.init("DMA021", "pool-grown", .note, "more mappings than dma-debug had entries for")
     case .outOfMemory:
@@ -92,15 +109,35 @@ extension Rule {
   }
 
   static let lostEvents = Rule(
-    "TRC001", "lost-events", .warning, "the tracer lost events")
+    "TRC001",
+    "lost-events",
+    .warning,
+    "the tracer lost events"
+  )
   static let overwritten = Rule(
-    "TRC002", "overwritten-events", .warning, "the oldest events were overwritten")
+    "TRC002",
+    "overwritten-events",
+    .warning,
+    "the oldest events were overwritten"
+  )
   static let noDMAEvents = Rule(
-    "TRC003", "no-dma-events", .warning, "the trace has no dma events")
+    "TRC003",
+    "no-dma-events",
+    .warning,
+    "the trace has no dma events"
+  )
   static let malformed = Rule(
-    "TRC004", "malformed-lines", .warning, "lines that could not be understood")
+    "TRC004",
+    "malformed-lines",
+    .warning,
+    "lines that could not be understood"
+  )
   static let cutOff = Rule(
-    "TRC005", "cut-off", .note, "the last line is cut off")
+    "TRC005",
+    "cut-off",
+    .note,
+    "the last line is cut off"
+  )
 
   /// Every rule, by id.
   public static let all: [Rule] =

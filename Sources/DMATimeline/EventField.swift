@@ -64,7 +64,10 @@ public enum EventField: String, Sendable, CaseIterable {
 
   /// The value of this field for an event of a batch.
   public func value(
-    of event: DMAEvent, number: UInt64, in batch: EventBatch, _ names: TraceNames
+    of event: DMAEvent,
+    number: UInt64,
+    in batch: EventBatch,
+    _ names: TraceNames
   ) -> FieldValue {
     switch self {
     case .number: return .number(number)
@@ -127,7 +130,8 @@ public enum EventField: String, Sendable, CaseIterable {
     switch event.kind {
     case .mapSG, .syncSGForCPU, .syncSGForDevice:
       return .number(
-        (0..<Int(event.segmentCount)).reduce(0) { $0 &+ batch.segmentLength(event, $1) })
+        (0..<Int(event.segmentCount)).reduce(0) { $0 &+ batch.segmentLength(event, $1) }
+      )
     case .unmapSG, .mapSGError, .marker, .driverProbe, .busNotify, .driverUnbind, .mappingError,
       .other:
       return .none

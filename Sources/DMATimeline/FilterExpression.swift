@@ -66,7 +66,8 @@ public struct FilterExpression: Sendable {
     if let (field, comparison, value) = split(word) {
       guard fields.contains(field) else {
         throw ParseError(
-          description: "no field '\(field)'; there are \(fields.sorted().joined(separator: ", "))")
+          description: "no field '\(field)'; there are \(fields.sorted().joined(separator: ", "))"
+        )
       }
       if comparison == nil {
         if value.hasPrefix("~") {
@@ -154,7 +155,10 @@ public struct FilterExpression: Sendable {
   }
 
   private static func compare(
-    _ value: FieldValue, _ comparison: Comparison, _ text: String, _ quantity: UInt64?
+    _ value: FieldValue,
+    _ comparison: Comparison,
+    _ text: String,
+    _ quantity: UInt64?
   ) -> Bool {
     if let number = value.magnitude, let quantity {
       switch comparison {

@@ -89,7 +89,9 @@ public struct Replay {
   }
 
   private static func generation(
-    _ options: ReplayOptions, _ reader: inout any TraceReader, _ waiting: inout [EventBatch],
+    _ options: ReplayOptions,
+    _ reader: inout any TraceReader,
+    _ waiting: inout [EventBatch],
     _ hasEnded: inout Bool
   ) throws(TraceError) -> (KernelGeneration, GenerationOrigin) {
     if let generation = options.generation { return (generation, .asked) }
@@ -98,9 +100,9 @@ public struct Replay {
       if let release = summary.kernelRelease, let stated = KernelGeneration(version: release) {
         return (stated, .stated(release))
       }
-      if summary.sawPhysEvents { return (.linux7_3, .recognised) }
-      if summary.sawPageEvents { return (.linux6_12, .recognised) }
-      if hasEnded || summary.events > lookahead { return (.linux6_12, .assumed) }
+      if summary.sawPhysEvents { return (.linux73, .recognised) }
+      if summary.sawPageEvents { return (.linux612, .recognised) }
+      if hasEnded || summary.events > lookahead { return (.linux612, .assumed) }
       var batch = EventBatch()
       if try reader.read(into: &batch) { waiting.append(batch) } else { hasEnded = true }
     }
@@ -230,7 +232,8 @@ public struct Replay {
   /// - Returns: Whether the moment was met. A marker or event number behind the end is not.
   /// - Throws: ``TraceError`` when the trace cannot be read.
   public mutating func run(
-    to moment: Moment, _ visit: (inout Replay, DMAEvent) -> Void
+    to moment: Moment,
+    _ visit: (inout Replay, DMAEvent) -> Void
   ) throws(TraceError) -> Bool {
     while try step(to: moment) { visit(&self, lastEvent) }
     return hasMet

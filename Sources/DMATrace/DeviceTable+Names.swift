@@ -10,7 +10,9 @@ extension DeviceTable {
       let description = DeviceDescription(
         bus: DriverID(rawValue: names.drivers.intern(entry.bus)),
         driver: entry.driver.map { DriverID(rawValue: names.drivers.intern($0)) },
-        maximumSegmentSize: entry.maximumSegmentSize, segmentBoundary: entry.segmentBoundary)
+        maximumSegmentSize: entry.maximumSegmentSize,
+        segmentBoundary: entry.segmentBoundary
+      )
       return (device, description)
     }
   }

@@ -13,8 +13,12 @@ public struct Style: Sendable, Equatable {
   public var isUnderlined = false
 
   public init(
-    foreground: Colour? = nil, background: Colour? = nil, bold: Bool = false, dim: Bool = false,
-    reverse: Bool = false, underlined: Bool = false
+    foreground: Colour? = nil,
+    background: Colour? = nil,
+    bold: Bool = false,
+    dim: Bool = false,
+    reverse: Bool = false,
+    underlined: Bool = false
   ) {
     self.foreground = foreground
     self.background = background

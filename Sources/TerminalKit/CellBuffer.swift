@@ -23,7 +23,11 @@ public struct CellBuffer: Sendable {
   /// - Returns: The columns that were used, also those beyond the edge.
   @discardableResult
   public mutating func put(
-    _ text: some StringProtocol, x: Int, y: Int, style: Style = .plain, limit: Int = .max
+    _ text: some StringProtocol,
+    x: Int,
+    y: Int,
+    style: Style = .plain,
+    limit: Int = .max
   ) -> Int {
     guard y >= 0, y < height else { return 0 }
     var used = 0
@@ -58,7 +62,12 @@ public struct CellBuffer: Sendable {
   }
 
   private mutating func set(
-    _ scalar: Unicode.Scalar, _ columns: Int, _ x: Int, _ y: Int, _ style: Style, _ end: Int
+    _ scalar: Unicode.Scalar,
+    _ columns: Int,
+    _ x: Int,
+    _ y: Int,
+    _ style: Style,
+    _ end: Int
   ) {
     guard x >= 0, x < min(end, width) else { return }
     clearHalves(x, y)

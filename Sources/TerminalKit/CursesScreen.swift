@@ -27,7 +27,8 @@ public final class CursesScreen: Screen {
       throw TerminalError(description: "standard input and output must be a terminal")
     case CT_UNKNOWN_TERMINAL:
       throw TerminalError(
-        description: "the terminal is unknown: set TERM to one that has a terminfo entry")
+        description: "the terminal is unknown: set TERM to one that has a terminfo entry"
+      )
     default:
       throw TerminalError(description: "the terminal could not be opened")
     }
@@ -79,9 +80,14 @@ public final class CursesScreen: Screen {
       if style.isReverse { attributes |= CT_REVERSE.rawValue }
       if style.isUnderlined { attributes |= CT_UNDERLINE.rawValue }
       ct_draw(
-        Int32(y), Int32(start), text, Int32(text.count), Int32(attributes),
+        Int32(y),
+        Int32(start),
+        text,
+        Int32(text.count),
+        Int32(attributes),
         hasColour ? style.foreground?.rawValue ?? -1 : -1,
-        hasColour ? style.background?.rawValue ?? -1 : -1)
+        hasColour ? style.background?.rawValue ?? -1 : -1
+      )
     }
   }
 

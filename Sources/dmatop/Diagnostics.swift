@@ -11,12 +11,14 @@ enum Diagnostics {
     if summary.dmaEvents == 0 && replay.isAtEnd {
       lines.append(
         "dmatop: \(name): a trace without dma events (\(summary.events + summary.foreignEvents)"
-          + " others); record some with: trace-cmd record -e dma")
+          + " others); record some with: trace-cmd record -e dma"
+      )
     }
     if summary.overwrittenEvents > 0 {
       lines.append(
         "dmatop: \(name): \(summary.overwrittenEvents) events were overwritten before the trace"
-          + " was saved; use a larger trace buffer")
+          + " was saved; use a larger trace buffer"
+      )
     }
     if summary.lostEvents > 0 {
       lines.append("dmatop: \(name): the tracer lost \(summary.lostEvents) events or more")
@@ -24,7 +26,8 @@ enum Diagnostics {
     if summary.malformedLines > 0 {
       let hint = verbose ? "" : "; -v shows the first"
       lines.append(
-        "dmatop: \(name): \(summary.malformedLines) lines could not be understood\(hint)")
+        "dmatop: \(name): \(summary.malformedLines) lines could not be understood\(hint)"
+      )
       if verbose {
         for line in summary.malformed {
           lines.append("  line \(line.line): \(line.reason): \(line.excerpt)")
@@ -34,7 +37,8 @@ enum Diagnostics {
     if summary.cutOff { lines.append("dmatop: \(name): the last line is cut off") }
     if replay.engine.refusedWrites > 0 {
       lines.append(
-        "dmatop: \(name): \(replay.engine.refusedWrites) writes to dma-api files were refused")
+        "dmatop: \(name): \(replay.engine.refusedWrites) writes to dma-api files were refused"
+      )
     }
     if let undecided = sentence(replay.engine.undecided) {
       lines.append("dmatop: \(name): left out, the trace cannot decide them: \(undecided)")
@@ -52,7 +56,8 @@ enum Diagnostics {
   static func reasons(_ undecided: Undecided) -> [(key: String, words: String, count: UInt64)] {
     [
       (
-        "unknown_frees", "frees of mappings made before the trace (--complete says there were none)",
+        "unknown_frees",
+        "frees of mappings made before the trace (--complete says there were none)",
         undecided.unknownFrees
       ),
       ("unknown_lists", "unmaps of scatterlists never seen mapped", undecided.unknownLists),

@@ -22,7 +22,8 @@ struct Dmatop: ParsableCommand {
       ReplayCommand.self, LogCommand.self, FSCommand.self, StatCommand.self, DumpCommand.self,
       LintCommand.self,
     ],
-    defaultSubcommand: ReplayCommand.self)
+    defaultSubcommand: ReplayCommand.self
+  )
 
   static func main() {
     do {

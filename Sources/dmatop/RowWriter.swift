@@ -12,7 +12,9 @@ struct RowWriter: ~Copyable {
   private var isFirst = true
 
   init(
-    _ format: DumpCommand.Format, schema: String, columns: [(name: String, isNumeric: Bool)]
+    _ format: DumpCommand.Format,
+    schema: String,
+    columns: [(name: String, isNumeric: Bool)]
   ) {
     self.format = format
     self.schema = schema
@@ -74,7 +76,8 @@ struct RowWriter: ~Copyable {
       // A control character in a cell could still reach a terminal; a spreadsheet needs none.
       let text = String(escaping: text.utf8)
       guard text.contains(where: { ",\"".contains($0) }) else { return text }
-      return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false)
+      return "\""
+        + text.split(separator: "\"", omittingEmptySubsequences: false)
         .joined(separator: "\"\"") + "\""
     }
   }

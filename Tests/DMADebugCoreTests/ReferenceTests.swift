@@ -20,19 +20,26 @@ import Testing
   static let programs: [Program] = (1...14).flatMap { seed in
     [false, true].map { isNew in
       Program(
-        seed: UInt64(seed), isNew: isNew, target: [3, 12, 40, 200][seed % 4],
-        entries: [64, 65536, 100, 33][seed % 4], length: 4000)
+        seed: UInt64(seed),
+        isNew: isNew,
+        target: [3, 12, 40, 200][seed % 4],
+        entries: [64, 65536, 100, 33][seed % 4],
+        length: 4000
+      )
     }
   }
 
   @Test("same dump, counters and log", arguments: programs)
   func agrees(_ parameters: Program) {
     var program = RandomProgram(
-      seed: parameters.seed, isNew: parameters.isNew, target: parameters.target)
+      seed: parameters.seed,
+      isNew: parameters.isNew,
+      target: parameters.target
+    )
     program.teachDirectMap()
     program.extend(by: parameters.length)
 
-    var configuration = Configuration(generation: parameters.isNew ? .linux7_3 : .linux6_12)
+    var configuration = Configuration(generation: parameters.isNew ? .linux73 : .linux612)
     configuration.entries = parameters.entries
     configuration.isComplete = true
     var engine = DMADebug(configuration)
@@ -40,7 +47,10 @@ import Testing
       engine.describe(device, DeviceDescription(bus: .pci, driver: nil))
     }
     var reference = ReferenceEngine(
-      isNew: parameters.isNew, entries: parameters.entries, names: program.deviceNames)
+      isNew: parameters.isNew,
+      entries: parameters.entries,
+      names: program.deviceNames
+    )
     // Without the hook the engine would not know that checks can be seen.
     var hit = DMAEvent(.mappingError)
     hit.caller = .driver
@@ -52,12 +62,19 @@ import Testing
     for (number, event) in program.batch.events.enumerated() {
       engine.apply(event, in: program.batch, names: program.names)
       reference.apply(
-        event, in: program.batch, driverName: program.driverNames[event.driver])
+        event,
+        in: program.batch,
+        driverName: program.driverNames[event.driver]
+      )
       reports.removeAll(keepingCapacity: true)
       engine.takeReports(&reports)
       for report in reports where report.isPrinted {
         KernelMessage.append(
-          report, program.names, engine.configuration.generation, to: &log)
+          report,
+          program.names,
+          engine.configuration.generation,
+          to: &log
+        )
       }
       let isCheap =
         engine.errorCount == reference.errors && engine.poolCounters.free == reference.free
@@ -79,7 +96,9 @@ import Testing
   }
 
   private func isSame(
-    _ engine: DMADebug, _ reference: ReferenceEngine, _ program: RandomProgram
+    _ engine: DMADebug,
+    _ reference: ReferenceEngine,
+    _ program: RandomProgram
   ) -> Bool {
     lines(engine.read(.dump, names: program.names)) == reference.dump
   }

@@ -35,7 +35,9 @@ import Testing
   @Test("the log is the kernel's", arguments: comparable)
   func log(_ capture: KernelCase) throws {
     var replay = try Replay(
-      reader: TextTraceReader(path: capture.trace), options: Self.options(capture))
+      reader: TextTraceReader(path: capture.trace),
+      options: Self.options(capture)
+    )
     var text = TextBuffer()
     KernelMessage.startUp(replay.engine.configuration, &text)
     var reports: [Report] = []
@@ -43,7 +45,11 @@ import Testing
     replay.takeReports(&reports)
     for report in reports where report.isPrinted {
       KernelMessage.append(
-        report, replay.names, replay.engine.configuration.generation, to: &text)
+        report,
+        replay.names,
+        replay.engine.configuration.generation,
+        to: &text
+      )
     }
     let have = text.string.split(separator: "\n").map(String.init)
     let want = capture.log.filter { line in !Self.unseen.contains { line.contains($0) } }
@@ -56,7 +62,9 @@ import Testing
     let isTruncated = capture.name.hasPrefix("clean-sg")
     for snapshot in capture.snapshots {
       var replay = try Replay(
-        reader: TextTraceReader(path: capture.trace), options: Self.options(capture))
+        reader: TextTraceReader(path: capture.trace),
+        options: Self.options(capture)
+      )
       let isMet = try replay.run(to: .snapshot(snapshot)) { _, _ in }
       #expect(isMet)
       for file in VirtualFile.allCases {
@@ -135,7 +143,8 @@ import Testing
     var options = ReplayOptions()
     options.entries = capture.entries
     let candidates = ["perf.script.txt", "rec.report.txt", "trace.txt"]
-    let trace = candidates.map { capture.directory + "/" + $0 }
+    let trace =
+      candidates.map { capture.directory + "/" + $0 }
       .first { Fixtures.bytes($0) != nil } ?? capture.trace
     var replay = try Replay(reader: TextTraceReader(path: trace), options: options)
     var collector = FindingCollector(path: trace)

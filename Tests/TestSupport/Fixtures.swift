@@ -58,7 +58,9 @@ public enum Fixtures {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
     var written = 0
     while written < bytes.count {
-      let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, bytes.count - written) }
+      let count = bytes.withUnsafeBytes {
+        write(descriptor, $0.baseAddress! + written, bytes.count - written)
+      }
       if count <= 0 { break }
       written += count
     }
@@ -98,8 +100,10 @@ public struct KernelCase: Sendable, CustomStringConvertible {
     return Fixtures.list(root).filter { $0.hasPrefix("linux-") }.flatMap { kernel in
       Fixtures.list(root + "/" + kernel).map {
         KernelCase(
-          kernel: String(kernel.dropFirst("linux-".count)), name: $0,
-          directory: "\(root)/\(kernel)/\($0)")
+          kernel: String(kernel.dropFirst("linux-".count)),
+          name: $0,
+          directory: "\(root)/\(kernel)/\($0)"
+        )
       }
     }
   }()

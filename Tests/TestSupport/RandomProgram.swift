@@ -112,7 +112,10 @@ public struct RandomProgram {
   }
 
   private mutating func put(
-    _ event: DMAEvent, _ addresses: [UInt64], _ lengths: [UInt64], _ pages: [UInt64]
+    _ event: DMAEvent,
+    _ addresses: [UInt64],
+    _ lengths: [UInt64],
+    _ pages: [UInt64]
   ) {
     var event = event
     event.payload = UInt32(batch.payload.count)

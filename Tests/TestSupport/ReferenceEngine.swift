@@ -140,12 +140,13 @@ public struct ReferenceEngine {
     for _ in 0..<steps {
       let bucket = bucketIndex(address)
       if let position = search(
-        bucket, reference,
+        bucket,
+        reference,
         {
           $0.device == reference.device && $0.address <= reference.address
             && $0.address &+ $0.size >= reference.address &+ reference.size
-        })
-      {
+        }
+      ) {
         return (bucket, position)
       }
       address = address &- 8192
@@ -173,7 +174,8 @@ public struct ReferenceEngine {
       total += 32
       if total % requestedEntries < 32 {
         log.append(
-          "DMA-API: dma_debug_entry pool grown to \(total) (\(total / requestedEntries)00%)")
+          "DMA-API: dma_debug_entry pool grown to \(total) (\(total / requestedEntries)00%)"
+        )
       }
     }
     free -= 1
@@ -194,14 +196,17 @@ public struct ReferenceEngine {
       if !hasWarned, !intended {
         hasWarned = true
         log.append(
-          "DMA-API: exceeded 7 overlapping mappings of cacheline \(Self.hex16(line))")
+          "DMA-API: exceeded 7 overlapping mappings of cacheline \(Self.hex16(line))"
+        )
       }
     } else {
       cachelines[line]!.overlap += 1
     }
     if !isNew, !entry.attributes.contains(.skipCPUSync) {
       complain(
-        entry.device, "cacheline tracking EEXIST, overlapping mappings aren't supported")
+        entry.device,
+        "cacheline tracking EEXIST, overlapping mappings aren't supported"
+      )
     }
     return true
   }
@@ -237,12 +242,15 @@ public struct ReferenceEngine {
       mappingError(reference.device, reference.address)
       if reference.address == .max {
         complain(
-          reference.device, "device driver tries to free an invalid DMA memory address")
+          reference.device,
+          "device driver tries to free an invalid DMA memory address"
+        )
       } else {
         complain(
           reference.device,
           "device driver tries to free DMA memory it has not allocated [device address=\(at)]"
-            + " [size=\(reference.size) bytes]")
+            + " [size=\(reference.size) bytes]"
+        )
       }
       return
     }
@@ -253,19 +261,22 @@ public struct ReferenceEngine {
       complain(
         reference.device,
         "\(head) different size [device address=\(at)] [map size=\(entry.size) bytes]"
-          + " [unmap size=\(reference.size) bytes]")
+          + " [unmap size=\(reference.size) bytes]"
+      )
     }
     if entry.type != reference.type {
       complain(
         reference.device,
-        "\(head) wrong function \(place) [mapped as \(entry.type)] [unmapped as \(reference.type)]")
+        "\(head) wrong function \(place) [mapped as \(entry.type)] [unmapped as \(reference.type)]"
+      )
     } else if entry.type == "coherent" || entry.type == "noncoherent" {
       if entry.physical != reference.physical {
         complain(
           reference.device,
           "\(head) different CPU address \(place)"
             + " [cpu alloc address=0x\(Self.hex16(entry.physical))]"
-            + " [cpu free address=0x\(Self.hex16(reference.physical))]")
+            + " [cpu free address=0x\(Self.hex16(reference.physical))]"
+        )
       }
     }
     if reference.type == "scatter-gather", reference.sgCall != 0,
@@ -274,18 +285,21 @@ public struct ReferenceEngine {
       complain(
         reference.device,
         "device driver frees DMA sg list with different entry count"
-          + " [map count=\(entry.sgCall)] [unmap count=\(reference.sgCall)]")
+          + " [map count=\(entry.sgCall)] [unmap count=\(reference.sgCall)]"
+      )
     }
     if entry.direction != reference.direction {
       complain(
         reference.device,
         "\(head) different direction \(place) [mapped with \(entry.direction.kernelName)]"
-          + " [unmapped with \(reference.direction.kernelName)]")
+          + " [unmapped with \(reference.direction.kernelName)]"
+      )
     }
     if entry.error == "not checked" {
       complain(
         reference.device,
-        "device driver failed to check map error\(place) [mapped as \(entry.type)]")
+        "device driver failed to check map error\(place) [mapped as \(entry.type)]"
+      )
     }
     let compared: DMAAttributes = [
       .noKernelMapping, .forceContiguous, .mmio, .requireCoherent, .privileged, .ccShared,
@@ -297,7 +311,8 @@ public struct ReferenceEngine {
         reference.device,
         "\(head) different attributes \(place)"
           + " [mapped with 0x\(String(entry.attributes.rawValue, radix: 16))]"
-          + " [unmapped with 0x\(String(reference.attributes.rawValue, radix: 16))]")
+          + " [unmapped with 0x\(String(reference.attributes.rawValue, radix: 16))]"
+      )
     }
     remove(bucket, position)
   }
@@ -329,9 +344,14 @@ public struct ReferenceEngine {
       if mapped != 0, segment >= Int(mapped) { break }
       let known = segment < segments.count
       let reference = Reference(
-        device: event.device, address: known ? segments[segment].address : .max,
-        size: known ? segments[segment].length : 0, type: "scatter-gather",
-        direction: event.direction, sgCall: UInt32(count), attributes: event.attributes)
+        device: event.device,
+        address: known ? segments[segment].address : .max,
+        size: known ? segments[segment].length : 0,
+        type: "scatter-gather",
+        direction: event.direction,
+        sgCall: UInt32(count),
+        attributes: event.attributes
+      )
       if segment == 0 {
         mapped = findExact(reference).map { buckets[$0.bucket][$0.position].sgMapped } ?? 0
       }
@@ -349,7 +369,8 @@ public struct ReferenceEngine {
       complain(
         reference.device,
         "device driver tries to sync DMA memory it has not allocated"
-          + " [device address=\(Self.hex16(reference.address))] [size=\(reference.size) bytes]")
+          + " [device address=\(Self.hex16(reference.address))] [size=\(reference.size) bytes]"
+      )
       return
     }
     let entry = buckets[bucket][position]
@@ -358,7 +379,8 @@ public struct ReferenceEngine {
         reference.device,
         "device driver syncs DMA memory outside allocated range"
           + " [device address=\(Self.hex16(entry.address))] [allocation size=\(entry.size) bytes]"
-          + " [sync offset+size=\(reference.size)]")
+          + " [sync offset+size=\(reference.size)]"
+      )
     }
     if entry.direction == .bidirectional { return }
     let tail =
@@ -366,15 +388,21 @@ public struct ReferenceEngine {
       + " [mapped with \(entry.direction.kernelName)] [synced with \(reference.direction.kernelName)]"
     if reference.direction != entry.direction {
       complain(
-        reference.device, "device driver syncs DMA memory with different direction" + tail)
+        reference.device,
+        "device driver syncs DMA memory with different direction" + tail
+      )
     }
     if forCPU, entry.direction != .fromDevice, reference.direction != .toDevice {
       complain(
-        reference.device, "device driver syncs device read-only DMA memory for cpu" + tail)
+        reference.device,
+        "device driver syncs device read-only DMA memory for cpu" + tail
+      )
     }
     if !forCPU, entry.direction != .toDevice, reference.direction != .fromDevice {
       complain(
-        reference.device, "device driver syncs device write-only DMA memory to device" + tail)
+        reference.device,
+        "device driver syncs device write-only DMA memory to device" + tail
+      )
     }
     if reference.type == "scatter-gather", reference.sgCall != 0,
       reference.sgCall != entry.sgCall
@@ -382,7 +410,8 @@ public struct ReferenceEngine {
       complain(
         reference.device,
         "device driver syncs DMA sg list with different entry count"
-          + " [map count=\(entry.sgCall)] [sync count=\(reference.sgCall)]")
+          + " [map count=\(entry.sgCall)] [sync count=\(reference.sgCall)]"
+      )
     }
   }
 
@@ -396,16 +425,29 @@ public struct ReferenceEngine {
       if isNew || !isResource { mappingError(event.device, event.dmaAddress) }
       _ = add(
         Entry(
-          id: 0, device: event.device, address: event.dmaAddress, size: event.size,
-          type: isNew ? "phy" : isResource ? "resource" : "single", direction: event.direction,
-          physical: event.address, error: "not checked", attributes: event.attributes))
+          id: 0,
+          device: event.device,
+          address: event.dmaAddress,
+          size: event.size,
+          type: isNew ? "phy" : isResource ? "resource" : "single",
+          direction: event.direction,
+          physical: event.address,
+          error: "not checked",
+          attributes: event.attributes
+        )
+      )
     case .unmapPage, .unmapResource, .unmapPhys:
       let isResource = event.kind == .unmapResource || event.attributes.contains(.mmio)
       checkUnmap(
         Reference(
-          device: event.device, address: event.dmaAddress, size: event.size,
-          type: isNew ? "phy" : isResource ? "resource" : "single", direction: event.direction,
-          attributes: event.attributes))
+          device: event.device,
+          address: event.dmaAddress,
+          size: event.size,
+          type: isNew ? "phy" : isResource ? "resource" : "single",
+          direction: event.direction,
+          attributes: event.attributes
+        )
+      )
     case .mapSG:
       let segments = (0..<Int(event.segmentCount)).map {
         (address: batch.segmentAddress(event, $0), length: batch.segmentLength(event, $0))
@@ -414,15 +456,31 @@ public struct ReferenceEngine {
       clock += 1
       lists.append(
         List(
-          device: event.device, requested: event.requestedEntries, direction: event.direction,
-          segments: segments, pages: pages, order: clock))
+          device: event.device,
+          requested: event.requestedEntries,
+          direction: event.direction,
+          segments: segments,
+          pages: pages,
+          order: clock
+        )
+      )
       for (index, segment) in segments.enumerated() {
         _ = add(
           Entry(
-            id: 0, device: event.device, address: segment.address, size: segment.length,
-            type: "scatter-gather", direction: event.direction, sgCall: event.requestedEntries,
-            sgMapped: event.mappedEntries, physical: pages[index], error: "check not applicable",
-            attributes: event.attributes, list: lists.count - 1))
+            id: 0,
+            device: event.device,
+            address: segment.address,
+            size: segment.length,
+            type: "scatter-gather",
+            direction: event.direction,
+            sgCall: event.requestedEntries,
+            sgMapped: event.mappedEntries,
+            physical: pages[index],
+            error: "check not applicable",
+            attributes: event.attributes,
+            list: lists.count - 1
+          )
+        )
       }
     case .unmapSG: unmapSG(event, batch)
     case .alloc, .allocPages:
@@ -430,33 +488,57 @@ public struct ReferenceEngine {
       let isCoherent = event.kind == .alloc
       _ = add(
         Entry(
-          id: 0, device: event.device, address: event.dmaAddress, size: event.size,
+          id: 0,
+          device: event.device,
+          address: event.dmaAddress,
+          size: event.size,
           type: isCoherent ? "coherent" : "noncoherent",
           direction: isCoherent ? .bidirectional : event.direction,
-          physical: event.address - Self.directMap, error: "check not applicable",
-          attributes: event.attributes))
+          physical: event.address - Self.directMap,
+          error: "check not applicable",
+          attributes: event.attributes
+        )
+      )
     case .free, .freePages:
       guard event.address != 0 else { return }
       let isCoherent = event.kind == .free
       checkUnmap(
         Reference(
-          device: event.device, address: event.dmaAddress, size: event.size,
+          device: event.device,
+          address: event.dmaAddress,
+          size: event.size,
           type: isCoherent ? "coherent" : "noncoherent",
           direction: isCoherent ? .bidirectional : event.direction,
-          physical: event.address - Self.directMap, attributes: event.attributes))
+          physical: event.address - Self.directMap,
+          attributes: event.attributes
+        )
+      )
     case .allocSGTable:
       _ = add(
         Entry(
-          id: 0, device: event.device, address: event.dmaAddress,
-          size: (event.size + 4095) / 4096 * 4096, type: "scatter-gather",
-          direction: event.direction, sgCall: event.physicalCount, sgMapped: 1,
-          physical: batch.physicalAddress(event, 0), error: "check not applicable",
-          attributes: event.attributes))
+          id: 0,
+          device: event.device,
+          address: event.dmaAddress,
+          size: (event.size + 4095) / 4096 * 4096,
+          type: "scatter-gather",
+          direction: event.direction,
+          sgCall: event.physicalCount,
+          sgMapped: 1,
+          physical: batch.physicalAddress(event, 0),
+          error: "check not applicable",
+          attributes: event.attributes
+        )
+      )
     case .freeSGTable:
       var reference = Reference(
-        device: event.device, address: event.dmaAddress, size: (event.size + 4095) / 4096 * 4096,
-        type: "scatter-gather", direction: event.direction, sgCall: event.physicalCount,
-        attributes: event.attributes)
+        device: event.device,
+        address: event.dmaAddress,
+        size: (event.size + 4095) / 4096 * 4096,
+        type: "scatter-gather",
+        direction: event.direction,
+        sgCall: event.physicalCount,
+        attributes: event.attributes
+      )
       let mapped = findExact(reference).map { buckets[$0.bucket][$0.position].sgMapped } ?? 0
       checkUnmap(reference)
       if mapped == 0 {
@@ -467,15 +549,25 @@ public struct ReferenceEngine {
     case .syncSingleForCPU, .syncSingleForDevice:
       checkSync(
         Reference(
-          device: event.device, address: event.dmaAddress, size: event.size, type: "single",
-          direction: event.direction), forCPU: event.kind == .syncSingleForCPU)
+          device: event.device,
+          address: event.dmaAddress,
+          size: event.size,
+          type: "single",
+          direction: event.direction
+        ),
+        forCPU: event.kind == .syncSingleForCPU
+      )
     case .syncSGForCPU, .syncSGForDevice:
       var mapped: UInt32 = 0
       for segment in 0..<Int(event.segmentCount) {
         let reference = Reference(
-          device: event.device, address: batch.segmentAddress(event, segment),
-          size: batch.segmentLength(event, segment), type: "scatter-gather",
-          direction: event.direction, sgCall: event.segmentCount)
+          device: event.device,
+          address: batch.segmentAddress(event, segment),
+          size: batch.segmentLength(event, segment),
+          type: "scatter-gather",
+          direction: event.direction,
+          sgCall: event.segmentCount
+        )
         if segment == 0 {
           mapped = findExact(reference).map { buckets[$0.bucket][$0.position].sgMapped } ?? 0
         }
@@ -507,7 +599,8 @@ public struct ReferenceEngine {
       "device driver has pending DMA allocations while released from device [count=\(count)]\n"
         + "One of leaked entries details: [device address=\(Self.hex16(last.address))]"
         + " [size=\(last.size) bytes] [mapped with \(last.direction.kernelName)]"
-        + " [mapped as \(last.type)]")
+        + " [mapped as \(last.type)]"
+    )
   }
 
   private mutating func write(_ marker: String) {

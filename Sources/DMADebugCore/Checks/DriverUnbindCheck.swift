@@ -56,7 +56,10 @@ extension DMADebug {
 
   /// `dma_debug_device_change`: what is still mapped when a driver has left is leaked.
   mutating func released(
-    _ device: DeviceID, _ event: DMAEvent, number: UInt64, _ names: TraceNames
+    _ device: DeviceID,
+    _ event: DMAEvent,
+    number: UInt64,
+    _ names: TraceNames
   ) {
     let index = state(of: device)
     guessBus(index, device, names)
@@ -80,8 +83,14 @@ extension DMADebug {
       return
     }
     report(
-      .pendingAtUnbind, event, device: device, names: names, mapping: last,
-      value: count + UInt64(devices[index].hidden), number: number)
+      .pendingAtUnbind,
+      event,
+      device: device,
+      names: names,
+      mapping: last,
+      value: count + UInt64(devices[index].hidden),
+      number: number
+    )
   }
 
   /// Fills in the bus of a device that no table describes, when its name gives it away.

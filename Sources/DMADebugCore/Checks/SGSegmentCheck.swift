@@ -3,19 +3,34 @@ extension DMADebug {
   mutating func checkSGSegment(_ mapping: Mapping, _ event: DMAEvent, _ names: TraceNames) {
     let device = devices[Int(mapping.device.rawValue)]
     let reference = Reference(
-      device: mapping.device, dmaAddress: mapping.dmaAddress, size: mapping.size,
-      type: .scatterGather, direction: mapping.direction, sgCallEntries: mapping.sgCallEntries)
+      device: mapping.device,
+      dmaAddress: mapping.dmaAddress,
+      size: mapping.size,
+      type: .scatterGather,
+      direction: mapping.direction,
+      sgCallEntries: mapping.sgCallEntries
+    )
     if let maximum = device.maximumSegmentSize, mapping.size > maximum {
       report(
-        .segmentTooLong, event, device: mapping.device, names: names, reference: reference,
-        value: maximum)
+        .segmentTooLong,
+        event,
+        device: mapping.device,
+        names: names,
+        reference: reference,
+        value: maximum
+      )
     }
     guard let boundary = device.segmentBoundary, mapping.size > 0 else { return }
     let last = mapping.dmaAddress &+ mapping.size &- 1
     if (mapping.dmaAddress ^ last) & ~boundary != 0 {
       report(
-        .segmentAcrossBoundary, event, device: mapping.device, names: names, reference: reference,
-        value: boundary)
+        .segmentAcrossBoundary,
+        event,
+        device: mapping.device,
+        names: names,
+        reference: reference,
+        value: boundary
+      )
     }
   }
 }

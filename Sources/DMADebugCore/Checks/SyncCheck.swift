@@ -3,8 +3,12 @@ extension DMADebug {
   mutating func syncSingle(_ event: DMAEvent, _ names: TraceNames) {
     // Newer kernels have no entries of type single any more, yet their syncs still refer to it.
     let reference = Reference(
-      device: event.device, dmaAddress: event.dmaAddress, size: event.size, type: .single,
-      direction: event.direction)
+      device: event.device,
+      dmaAddress: event.dmaAddress,
+      size: event.size,
+      type: .single,
+      direction: event.direction
+    )
     checkSync(reference, forCPU: event.kind == .syncSingleForCPU, event, names)
   }
 
@@ -14,9 +18,13 @@ extension DMADebug {
     let requested = max(event.requestedEntries, event.segmentCount)
     for segment in 0..<Int(event.segmentCount) {
       let reference = Reference(
-        device: event.device, dmaAddress: batch.segmentAddress(event, segment),
-        size: batch.segmentLength(event, segment), type: .scatterGather,
-        direction: event.direction, sgCallEntries: requested)
+        device: event.device,
+        dmaAddress: batch.segmentAddress(event, segment),
+        size: batch.segmentLength(event, segment),
+        type: .scatterGather,
+        direction: event.direction,
+        sgCallEntries: requested
+      )
       if segment == 0 {
         mappedEntries = table.findExact(reference).map { table[$0].sgMappedEntries } ?? 0
         if mappedEntries == 0, !table.hasGroup(reference.device, reference.dmaAddress),
@@ -32,7 +40,10 @@ extension DMADebug {
 
   /// `check_sync`.
   private mutating func checkSync(
-    _ reference: Reference, forCPU: Bool, _ event: DMAEvent, _ names: TraceNames
+    _ reference: Reference,
+    forCPU: Bool,
+    _ event: DMAEvent,
+    _ names: TraceNames
   ) {
     guard let index = table.findContaining(reference) else {
       syncNotFound(reference, event, names)
@@ -41,7 +52,13 @@ extension DMADebug {
     let entry = table[index]
     func complain(_ engine: inout DMADebug, _ kind: Report.Kind) {
       engine.report(
-        kind, event, device: reference.device, names: names, reference: reference, mapping: entry)
+        kind,
+        event,
+        device: reference.device,
+        names: names,
+        reference: reference,
+        mapping: entry
+      )
     }
 
     if reference.size > entry.size { complain(&self, .syncOutsideRange) }
@@ -65,7 +82,9 @@ extension DMADebug {
   }
 
   private mutating func syncNotFound(
-    _ reference: Reference, _ event: DMAEvent, _ names: TraceNames
+    _ reference: Reference,
+    _ event: DMAEvent,
+    _ names: TraceNames
   ) {
     if knowsOrigin(of: reference.device) {
       report(.syncNotAllocated, event, device: reference.device, names: names, reference: reference)

@@ -5,8 +5,13 @@ extension DMADebug {
     let type: MappingType =
       configuration.generation.hasPhyType ? .phy : isResource ? .resource : .single
     let reference = Reference(
-      device: event.device, dmaAddress: event.dmaAddress, size: event.size, type: type,
-      direction: event.direction, attributes: event.attributes)
+      device: event.device,
+      dmaAddress: event.dmaAddress,
+      size: event.size,
+      type: type,
+      direction: event.direction,
+      attributes: event.attributes
+    )
     checkUnmap(reference, event, names)
   }
 
@@ -35,14 +40,23 @@ extension DMADebug {
 
   /// The comparisons of `check_unmap` in its order.
   private mutating func compare(
-    _ index: UInt32, _ reference: Reference, _ event: DMAEvent, _ names: TraceNames
+    _ index: UInt32,
+    _ reference: Reference,
+    _ event: DMAEvent,
+    _ names: TraceNames
   ) {
     let entry = table[index]
     var freedPhysical: UInt64?
     func complain(_ engine: inout DMADebug, _ kind: Report.Kind) {
       engine.report(
-        kind, event, device: reference.device, names: names, reference: reference, mapping: entry,
-        freedPhysical: freedPhysical)
+        kind,
+        event,
+        device: reference.device,
+        names: names,
+        reference: reference,
+        mapping: entry,
+        freedPhysical: freedPhysical
+      )
     }
 
     if entry.size != reference.size { complain(&self, .freeDifferentSize) }
@@ -81,13 +95,20 @@ extension DMADebug {
 
   /// A free for which there is no entry, or none that fits among several.
   private mutating func freeNotFound(
-    _ reference: Reference, _ event: DMAEvent, _ names: TraceNames
+    _ reference: Reference,
+    _ event: DMAEvent,
+    _ names: TraceNames
   ) {
     // The kernel asks whether the address is an error at all, through its own hook.
     _ = table.markChecked(reference.device, reference.dmaAddress)
     if reference.dmaAddress == .max {
       report(
-        .freeInvalidAddress, event, device: reference.device, names: names, reference: reference)
+        .freeInvalidAddress,
+        event,
+        device: reference.device,
+        names: names,
+        reference: reference
+      )
     } else if table.hasGroup(reference.device, reference.dmaAddress) {
       // Several entries were seen mapped and none fits; unless one of them is a ghost.
       let oldest = table.group(reference.device, reference.dmaAddress).first.map { table[$0] }
@@ -100,14 +121,17 @@ extension DMADebug {
       reportNotAllocated(reference, event, names)
     } else if hookShowsInternals {
       waitingFrees.append(
-        WaitingFree(reference: reference, event: event, number: eventCount - 1, isList: false))
+        WaitingFree(reference: reference, event: event, number: eventCount - 1, isList: false)
+      )
     } else {
       undecided.unknownFrees += 1
     }
   }
 
   private mutating func reportNotAllocated(
-    _ reference: Reference, _ event: DMAEvent, _ names: TraceNames
+    _ reference: Reference,
+    _ event: DMAEvent,
+    _ names: TraceNames
   ) {
     report(.freeNotAllocated, event, device: reference.device, names: names, reference: reference)
   }
@@ -130,13 +154,21 @@ extension DMADebug {
     }
     let kind: Report.Kind = hit.dmaAddress == .max ? .freeInvalidAddress : .freeNotAllocated
     report(
-      kind, waiting.event, device: hit.device, names: names, reference: waiting.reference,
-      number: waiting.number)
+      kind,
+      waiting.event,
+      device: hit.device,
+      names: names,
+      reference: waiting.reference,
+      number: waiting.number
+    )
   }
 
   /// Whether the memory that is freed is the memory that was allocated.
   private func isSameMemory(
-    _ entry: Mapping, _ reference: Reference, _ event: DMAEvent, _ freedPhysical: inout UInt64?
+    _ entry: Mapping,
+    _ reference: Reference,
+    _ event: DMAEvent,
+    _ freedPhysical: inout UInt64?
   ) -> Bool {
     if entry.cpuAddress == reference.cpuAddress || entry.cpuAddress == 0 { return true }
     let isHashed = event.flags.contains(.hashedPointer)
@@ -144,8 +176,11 @@ extension DMADebug {
       freedPhysical = physical
     } else if let other = directMap.allocation(reference.cpuAddress) {
       freedPhysical = physicalAddress(
-        pointer: reference.cpuAddress, isHashed: isHashed, device: other.device,
-        dmaAddress: other.dmaAddress)
+        pointer: reference.cpuAddress,
+        isHashed: isHashed,
+        device: other.device,
+        dmaAddress: other.dmaAddress
+      )
     }
     guard let freedPhysical, let mapped = physicalAddress(of: entry) else { return false }
     return freedPhysical == mapped

@@ -76,7 +76,10 @@ struct ContainmentIndex: Sendable {
   /// What the kernel's walk returns for a range.
   func find(_ reference: Reference, _ entries: Slab<Mapping>, _ hasher: KeyHasher) -> UInt32? {
     let address = reference.dmaAddress
-    let limit = min(Bucket.count, Int(truncatingIfNeeded: min(address >> Bucket.shift, 1 << 20)) + 1)
+    let limit = min(
+      Bucket.count,
+      Int(truncatingIfNeeded: min(address >> Bucket.shift, 1 << 20)) + 1
+    )
     if address.addingReportingOverflow(reference.size).overflow {
       // The range wraps around: anything that begins before it may "contain" it.
       return walkAll(reference, entries, limit)
@@ -120,7 +123,10 @@ struct ContainmentIndex: Sendable {
     }
 
     mutating func meet(
-      _ index: UInt32, _ sequence: UInt64, _ distance: Int, perfect isPerfect: Bool
+      _ index: UInt32,
+      _ sequence: UInt64,
+      _ distance: Int,
+      perfect isPerfect: Bool
     ) {
       if distance < self.distance {
         self = Candidates(distance: distance)
@@ -136,8 +142,13 @@ struct ContainmentIndex: Sendable {
 
   @inline(__always)
   private func look(
-    in cell: UInt64, _ width: Int, _ reference: Reference, _ entries: Slab<Mapping>,
-    _ hasher: KeyHasher, after walked: Int, _ best: inout Candidates
+    in cell: UInt64,
+    _ width: Int,
+    _ reference: Reference,
+    _ entries: Slab<Mapping>,
+    _ hasher: KeyHasher,
+    after walked: Int,
+    _ best: inout Candidates
   ) {
     let hash = Self.hash(reference.device, width, cell, hasher)
     guard let head = find(reference.device, width, cell, hash, entries) else { return }
@@ -150,7 +161,10 @@ struct ContainmentIndex: Sendable {
 
   @inline(__always)
   private static func consider(
-    _ index: UInt32, _ entries: Slab<Mapping>, _ reference: Reference, after walked: Int,
+    _ index: UInt32,
+    _ entries: Slab<Mapping>,
+    _ reference: Reference,
+    after walked: Int,
     _ best: inout Candidates
   ) {
     let start = entries[Int(index)].dmaAddress
@@ -184,7 +198,11 @@ struct ContainmentIndex: Sendable {
 
   @inline(__always)
   private func find(
-    _ device: DeviceID, _ width: Int, _ cell: UInt64, _ hash: UInt32, _ entries: Slab<Mapping>
+    _ device: DeviceID,
+    _ width: Int,
+    _ cell: UInt64,
+    _ hash: UInt32,
+    _ entries: Slab<Mapping>
   ) -> UInt32? {
     cells.find(hash) { index in
       entries[Int(index)].device == device && Self.width(entries[Int(index)].size) == width
@@ -207,7 +225,10 @@ struct ContainmentIndex: Sendable {
 
   @inline(__always)
   private static func hash(
-    _ device: DeviceID, _ width: Int, _ cell: UInt64, _ hasher: KeyHasher
+    _ device: DeviceID,
+    _ width: Int,
+    _ cell: UInt64,
+    _ hasher: KeyHasher
   ) -> UInt32 {
     hasher.hash(cell, UInt64(device.rawValue) | UInt64(width + 1) << 32)
   }

@@ -72,11 +72,18 @@ extension DMADebug {
       // The kernel's hook may still prove that it found nothing either.
       if hookShowsInternals && !knowsOrigin(of: event.device) {
         let reference = Reference(
-          device: event.device, dmaAddress: 0, size: 0, type: .scatterGather,
-          direction: event.direction, attributes: event.attributes,
-          sgCallEntries: event.physicalCount, sizeIsUnknown: true)
+          device: event.device,
+          dmaAddress: 0,
+          size: 0,
+          type: .scatterGather,
+          direction: event.direction,
+          attributes: event.attributes,
+          sgCallEntries: event.physicalCount,
+          sizeIsUnknown: true
+        )
         waitingFrees.append(
-          WaitingFree(reference: reference, event: event, number: eventCount - 1, isList: true))
+          WaitingFree(reference: reference, event: event, number: eventCount - 1, isList: true)
+        )
       } else {
         undecided.unknownLists += 1
       }
@@ -90,8 +97,14 @@ extension DMADebug {
     for segment in 0..<limit {
       if mappedEntries != 0, segment >= mappedEntries { break }
       var reference = Reference(
-        device: event.device, dmaAddress: .max, size: 0, type: .scatterGather,
-        direction: event.direction, attributes: event.attributes, sgCallEntries: requested)
+        device: event.device,
+        dmaAddress: .max,
+        size: 0,
+        type: .scatterGather,
+        direction: event.direction,
+        attributes: event.attributes,
+        sgCallEntries: requested
+      )
       if segment < record.listedSegments {
         reference.dmaAddress = lists.segmentAddress(list, Int(segment))
         reference.size = lists.segmentLength(list, Int(segment))
@@ -156,10 +169,14 @@ extension DMADebug {
     guard event.address != 0, DirectMap.isMemory(event.address, isHashed: isHashed) else { return }
     let isCoherent = event.kind == .free
     let reference = Reference(
-      device: event.device, dmaAddress: event.dmaAddress, size: event.size,
+      device: event.device,
+      dmaAddress: event.dmaAddress,
+      size: event.size,
       type: isCoherent ? .coherent : noncoherentType,
-      direction: isCoherent ? .bidirectional : event.direction, attributes: event.attributes,
-      cpuAddress: event.address)
+      direction: isCoherent ? .bidirectional : event.direction,
+      attributes: event.attributes,
+      cpuAddress: event.address
+    )
     checkUnmap(reference, event, names)
   }
 
@@ -186,9 +203,14 @@ extension DMADebug {
   mutating func freeSGTable(_ event: DMAEvent, _ names: TraceNames) {
     let requested = max(event.physicalCount, event.requestedEntries)
     var reference = Reference(
-      device: event.device, dmaAddress: event.dmaAddress, size: Self.pageAligned(event.size),
-      type: .scatterGather, direction: event.direction, attributes: event.attributes,
-      sgCallEntries: requested)
+      device: event.device,
+      dmaAddress: event.dmaAddress,
+      size: Self.pageAligned(event.size),
+      type: .scatterGather,
+      direction: event.direction,
+      attributes: event.attributes,
+      sgCallEntries: requested
+    )
     let mappedEntries = table.findExact(reference).map { table[$0].sgMappedEntries } ?? 0
     checkUnmap(reference, event, names)
     // Without an entry the kernel goes on through the list, whose other segments were never mapped.
@@ -220,7 +242,10 @@ extension DMADebug {
 
   @inline(__always)
   private mutating func add(
-    _ mapping: Mapping, _ event: DMAEvent, _ names: TraceNames, asksMapError: Bool = false
+    _ mapping: Mapping,
+    _ event: DMAEvent,
+    _ names: TraceNames,
+    asksMapError: Bool = false
   ) {
     guard takeEntry(event) else { return }
     insert(mapping, event, names, asksMapError: asksMapError)
@@ -246,7 +271,10 @@ extension DMADebug {
 
   /// `add_dma_entry`: into the hash, then into the cacheline tracker.
   private mutating func insert(
-    _ mapping: Mapping, _ event: DMAEvent, _ names: TraceNames, asksMapError: Bool = false
+    _ mapping: Mapping,
+    _ event: DMAEvent,
+    _ names: TraceNames,
+    asksMapError: Bool = false
   ) {
     let device = state(of: mapping.device)
     devices[device].live += 1
@@ -266,7 +294,10 @@ extension DMADebug {
 
   /// `active_cacheline_insert` and what `add_dma_entry` makes of it.
   private mutating func track(
-    _ index: UInt32, _ physical: UInt64, _ event: DMAEvent, _ names: TraceNames
+    _ index: UInt32,
+    _ physical: UInt64,
+    _ event: DMAEvent,
+    _ names: TraceNames
   ) {
     let generation = configuration.generation
     let attributes = table[index].attributes
@@ -289,8 +320,13 @@ extension DMADebug {
       return
     }
     report(
-      .overlappingCacheline, event, device: event.device, names: names, mapping: table[index],
-      value: number)
+      .overlappingCacheline,
+      event,
+      device: event.device,
+      names: names,
+      mapping: table[index],
+      value: number
+    )
   }
 
   /// `dma_entry_free` after `hash_bucket_del`.

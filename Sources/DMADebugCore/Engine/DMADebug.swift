@@ -114,12 +114,18 @@ public struct DMADebug: Sendable {
   public func physicalAddress(of mapping: Mapping) -> UInt64? {
     if mapping.flags.contains(.physicalKnown) { return mapping.physicalAddress }
     return physicalAddress(
-      pointer: mapping.cpuAddress, isHashed: mapping.flags.contains(.hashedPointer),
-      device: mapping.device, dmaAddress: mapping.dmaAddress)
+      pointer: mapping.cpuAddress,
+      isHashed: mapping.flags.contains(.hashedPointer),
+      device: mapping.device,
+      dmaAddress: mapping.dmaAddress
+    )
   }
 
   func physicalAddress(
-    pointer: UInt64, isHashed: Bool, device: DeviceID, dmaAddress: UInt64
+    pointer: UInt64,
+    isHashed: Bool,
+    device: DeviceID,
+    dmaAddress: UInt64
   ) -> UInt64? {
     if !isHashed, let physical = directMap.physical(of: pointer) { return physical }
     guard Int(device.rawValue) < devices.count, devices[Int(device.rawValue)].isDirect else {
@@ -243,9 +249,15 @@ public struct DMADebug: Sendable {
 
   /// `err_printk`: counts an error and decides whether the log shows it.
   mutating func report(
-    _ kind: Report.Kind, _ event: DMAEvent, device: DeviceID, names: TraceNames,
-    reference: Reference? = nil, mapping: Mapping? = nil, value: UInt64 = 0,
-    freedPhysical: UInt64? = nil, number: UInt64? = nil
+    _ kind: Report.Kind,
+    _ event: DMAEvent,
+    device: DeviceID,
+    names: TraceNames,
+    reference: Reference? = nil,
+    mapping: Mapping? = nil,
+    value: UInt64 = 0,
+    freedPhysical: UInt64? = nil,
+    number: UInt64? = nil
   ) {
     if let mapping, mapping.sequence < lossSequence {
       // An entry from before a loss may be a ghost.

@@ -43,7 +43,9 @@ public struct DeviceDescription: Sendable {
   public var segmentBoundary: UInt64?
 
   public init(
-    bus: DriverID, driver: DriverID?, maximumSegmentSize: UInt64? = nil,
+    bus: DriverID,
+    driver: DriverID?,
+    maximumSegmentSize: UInt64? = nil,
     segmentBoundary: UInt64? = nil
   ) {
     self.bus = bus

@@ -46,7 +46,9 @@ struct DirectMap: Sendable {
   mutating func remember(pointer: UInt64, _ device: DeviceID, _ dmaAddress: UInt64) {
     if pointers.isEmpty {
       pointers = Array(
-        repeating: (pointer: 0, device: .unknown, dmaAddress: 0), count: Self.rememberedPointers)
+        repeating: (pointer: 0, device: .unknown, dmaAddress: 0),
+        count: Self.rememberedPointers
+      )
     }
     pointers[Self.slot(pointer)] = (pointer, device, dmaAddress)
   }

@@ -30,8 +30,8 @@ public struct KernelGeneration: Sendable, Equatable {
   public let doublesCPUAddressPrefix: Bool
 
   /// 6.12.48 and later 6.12.y.
-  public static let linux6_12 = KernelGeneration(version: "6.12", 6, 12, 48)
-  public static let linux7_3 = KernelGeneration(version: "7.3", 7, 3, 0)
+  public static let linux612 = KernelGeneration(version: "6.12", 6, 12, 48)
+  public static let linux73 = KernelGeneration(version: "7.3", 7, 3, 0)
 
   /// The generation of a kernel version.
   ///
@@ -48,19 +48,24 @@ public struct KernelGeneration: Sendable, Equatable {
     }
     guard numbers.count >= 2, (numbers[0], numbers[1]) >= (6, 12) else { return nil }
     self.init(
-      version: String(version), numbers[0], numbers[1], numbers.count > 2 ? numbers[2] : 999)
+      version: String(version),
+      numbers[0],
+      numbers[1],
+      numbers.count > 2 ? numbers[2] : 999
+    )
   }
 
   private init(version: String, _ major: Int, _ minor: Int, _ patch: Int) {
     self.version = version
     let atLeast = { (wanted: (Int, Int)) in (major, minor) >= wanted }
-    let is6_12Late = major == 6 && minor == 12 && patch >= 48
+    let isLate612 = major == 6 && minor == 12 && patch >= 48
     hasPhyType = atLeast((6, 18))
-    hasNoncoherentType = is6_12Late || atLeast((6, 18))
-    dumpLayout = atLeast((7, 2)) ? .attributes : is6_12Late || atLeast((6, 13)) ? .physical : .pageFrame
+    hasNoncoherentType = isLate612 || atLeast((6, 18))
+    dumpLayout =
+      atLeast((7, 2)) ? .attributes : isLate612 || atLeast((6, 13)) ? .physical : .pageFrame
     comparesAttributes = atLeast((7, 2))
     allowsIntendedOverlap = atLeast((7, 0))
     silentOnCoherentMachines = atLeast((7, 1))
-    doublesCPUAddressPrefix = is6_12Late || atLeast((6, 13))
+    doublesCPUAddressPrefix = isLate612 || atLeast((6, 13))
   }
 }

@@ -102,8 +102,13 @@ struct MappingTable: Sendable {
     guard let head = groupHead(reference.device, reference.dmaAddress) else { return nil }
     if entries[Int(head)].groupNext == head { return head }
     return firstEqual(
-      reference.device, reference.dmaAddress, reference.size, reference.type, reference.direction,
-      reference.sgCallEntries)
+      reference.device,
+      reference.dmaAddress,
+      reference.size,
+      reference.type,
+      reference.direction,
+      reference.sgCallEntries
+    )
   }
 
   /// The entries with this device and address, in the order of adding.
@@ -134,9 +139,14 @@ struct MappingTable: Sendable {
   /// `bucket_find_contain`: the entry that contains the range, sought from bucket to bucket.
   mutating func findContaining(_ reference: Reference) -> UInt32? {
     if let perfect = firstEqual(
-      reference.device, reference.dmaAddress, reference.size, reference.type, reference.direction,
-      reference.sgCallEntries, orSingle: true)
-    {
+      reference.device,
+      reference.dmaAddress,
+      reference.size,
+      reference.type,
+      reference.direction,
+      reference.sgCallEntries,
+      orSingle: true
+    ) {
       // A perfect entry begins where the range begins, so its bucket is the first to be scanned,
       // and there it is returned whatever else is in the bucket.
       return perfect
@@ -196,8 +206,12 @@ struct MappingTable: Sendable {
 
   @inline(__always)
   private func equalHash(
-    _ device: DeviceID, _ address: UInt64, _ size: UInt64, _ type: MappingType,
-    _ direction: Direction, _ sgCallEntries: UInt32
+    _ device: DeviceID,
+    _ address: UInt64,
+    _ size: UInt64,
+    _ type: MappingType,
+    _ direction: Direction,
+    _ sgCallEntries: UInt32
   ) -> UInt32 {
     let small =
       UInt64(device.rawValue) | UInt64(type.rawValue) << 32 | UInt64(direction.rawValue) << 40
@@ -209,8 +223,13 @@ struct MappingTable: Sendable {
   /// - Parameter orSingle: Look at groups of one too, which are not in the index of equal entries.
   @inline(__always)
   private func firstEqual(
-    _ device: DeviceID, _ address: UInt64, _ size: UInt64, _ type: MappingType,
-    _ direction: Direction, _ sgCallEntries: UInt32, orSingle: Bool = false
+    _ device: DeviceID,
+    _ address: UInt64,
+    _ size: UInt64,
+    _ type: MappingType,
+    _ direction: Direction,
+    _ sgCallEntries: UInt32,
+    orSingle: Bool = false
   ) -> UInt32? {
     @inline(__always)
     func matches(_ index: UInt32) -> Bool {
@@ -224,7 +243,9 @@ struct MappingTable: Sendable {
       if entries[Int(head)].groupNext == head { return matches(head) ? head : nil }
     }
     return equals.find(
-      equalHash(device, address, size, type, direction, sgCallEntries), matches)
+      equalHash(device, address, size, type, direction, sgCallEntries),
+      matches
+    )
   }
 
   private mutating func joinGroup(of head: UInt32, _ index: UInt32) {
@@ -284,8 +305,13 @@ struct MappingTable: Sendable {
     let entry = entries[Int(index)]
     guard
       let head = firstEqual(
-        entry.device, entry.dmaAddress, entry.size, entry.type, entry.direction,
-        entry.sgCallEntries)
+        entry.device,
+        entry.dmaAddress,
+        entry.size,
+        entry.type,
+        entry.direction,
+        entry.sgCallEntries
+      )
     else {
       entries[Int(index)].equalNext = index
       entries[Int(index)].equalPrevious = index
@@ -316,6 +342,12 @@ struct MappingTable: Sendable {
   @inline(__always)
   private func equalHash(of entry: Mapping) -> UInt32 {
     equalHash(
-      entry.device, entry.dmaAddress, entry.size, entry.type, entry.direction, entry.sgCallEntries)
+      entry.device,
+      entry.dmaAddress,
+      entry.size,
+      entry.type,
+      entry.direction,
+      entry.sgCallEntries
+    )
   }
 }

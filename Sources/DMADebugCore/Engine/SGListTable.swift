@@ -204,7 +204,8 @@ struct SGListTable: Sendable {
   private func samePages(_ a: List, _ b: List) -> Bool {
     let first = Int(a.words) + 2 * Int(a.listedSegments)
     let second = Int(b.words) + 2 * Int(b.listedSegments)
-    for position in 0..<Int(a.physicalCount) where arena[first + position] != arena[second + position] {
+    for position in 0..<Int(a.physicalCount)
+    where arena[first + position] != arena[second + position] {
       return false
     }
     return true

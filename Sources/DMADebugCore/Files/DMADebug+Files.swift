@@ -29,7 +29,9 @@ extension DMADebug {
   }
 
   mutating func write(
-    _ file: VirtualFile, _ value: some Collection<UInt8>, event: DMAEvent
+    _ file: VirtualFile,
+    _ value: some Collection<UInt8>,
+    event: DMAEvent
   ) -> WriteError? {
     switch file {
     case .allErrors, .numErrors:

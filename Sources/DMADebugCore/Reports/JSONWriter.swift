@@ -38,7 +38,9 @@ public struct JSONWriter: Sendable {
   }
 
   private mutating func nested(
-    _ open: StaticString, _ close: StaticString, _ body: (inout JSONWriter) -> Void
+    _ open: StaticString,
+    _ close: StaticString,
+    _ body: (inout JSONWriter) -> Void
   ) {
     if isAfterKey { isAfterKey = false } else { separate() }
     text.append(open)

@@ -16,7 +16,10 @@ public enum KernelMessage {
 
   /// The log lines of a report, each with its line end.
   public static func append(
-    _ report: Report, _ names: TraceNames, _ generation: KernelGeneration, to text: inout TextBuffer
+    _ report: Report,
+    _ names: TraceNames,
+    _ generation: KernelGeneration,
+    to text: inout TextBuffer
   ) {
     text.append("DMA-API: ")
     switch report.kind {
@@ -43,7 +46,9 @@ public enum KernelMessage {
 
   /// The stack of the mapping that the report is about, as the kernel prints it behind the message.
   public static func appendStack(
-    _ report: Report, _ names: TraceNames, to text: inout TextBuffer
+    _ report: Report,
+    _ names: TraceNames,
+    to text: inout TextBuffer
   ) {
     guard report.kind.isError, let mapping = report.mapping else { return }
     text.append("DMA-API: Mapped at:\n")
@@ -62,7 +67,9 @@ public enum KernelMessage {
 
   /// The message without prefix, driver and device. A leak has two lines.
   public static func append(
-    words report: Report, _ generation: KernelGeneration, to text: inout TextBuffer
+    words report: Report,
+    _ generation: KernelGeneration,
+    to text: inout TextBuffer
   ) {
     let reference = report.reference
     let mapping = report.mapping
@@ -181,7 +188,9 @@ public enum KernelMessage {
   }
 
   private static func appendBytes(
-    _ label: StaticString, _ size: UInt64?, _ text: inout TextBuffer
+    _ label: StaticString,
+    _ size: UInt64?,
+    _ text: inout TextBuffer
   ) {
     text.append(label)
     if let size { text.append(decimal: size) } else { text.append("?") }
@@ -189,13 +198,17 @@ public enum KernelMessage {
   }
 
   private static func appendBytes(
-    _ label: StaticString, _ reference: Reference?, _ text: inout TextBuffer
+    _ label: StaticString,
+    _ reference: Reference?,
+    _ text: inout TextBuffer
   ) {
     appendBytes(label, reference.flatMap { $0.sizeIsUnknown ? nil : $0.size }, &text)
   }
 
   private static func appendMapped(
-    _ label: StaticString, _ name: StaticString?, _ text: inout TextBuffer
+    _ label: StaticString,
+    _ name: StaticString?,
+    _ text: inout TextBuffer
   ) {
     text.append(label)
     text.append(name ?? "?")
@@ -203,14 +216,19 @@ public enum KernelMessage {
   }
 
   private static func appendDirections(
-    _ label: StaticString, _ mapping: Mapping?, _ reference: Reference?, _ text: inout TextBuffer
+    _ label: StaticString,
+    _ mapping: Mapping?,
+    _ reference: Reference?,
+    _ text: inout TextBuffer
   ) {
     appendMapped(" [mapped with ", mapping?.direction.kernelName, &text)
     appendMapped(label, reference?.direction.kernelName, &text)
   }
 
   private static func appendSync(
-    _ mapping: Mapping?, _ reference: Reference?, _ text: inout TextBuffer
+    _ mapping: Mapping?,
+    _ reference: Reference?,
+    _ text: inout TextBuffer
   ) {
     // The address is that of the call, the size that of the entry.
     appendAddress(reference?.dmaAddress, &text)
@@ -219,7 +237,10 @@ public enum KernelMessage {
   }
 
   private static func appendCounts(
-    _ label: StaticString, _ mapping: Mapping?, _ reference: Reference?, _ text: inout TextBuffer
+    _ label: StaticString,
+    _ mapping: Mapping?,
+    _ reference: Reference?,
+    _ text: inout TextBuffer
   ) {
     text.append(" [map count=")
     text.append(decimal: UInt64(mapping?.sgCallEntries ?? 0))
@@ -230,7 +251,9 @@ public enum KernelMessage {
   }
 
   private static func appendAttributes(
-    _ label: StaticString, _ attributes: DMAAttributes?, _ text: inout TextBuffer
+    _ label: StaticString,
+    _ attributes: DMAAttributes?,
+    _ text: inout TextBuffer
   ) {
     text.append(label)
     text.append(hex: UInt64(attributes?.rawValue ?? 0))
@@ -238,7 +261,9 @@ public enum KernelMessage {
   }
 
   private static func appendCPUAddress(
-    _ label: StaticString, _ address: UInt64?, _ generation: KernelGeneration,
+    _ label: StaticString,
+    _ address: UInt64?,
+    _ generation: KernelGeneration,
     _ text: inout TextBuffer
   ) {
     text.append(label)

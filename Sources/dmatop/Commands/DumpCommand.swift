@@ -28,7 +28,8 @@ struct DumpCommand: ParsableCommand {
 
       Example:
         dmatop dump --filter 'size>=4k dir=from' --sort=-size --format json trace.txt
-      """)
+      """
+  )
 
   @OptionGroup var moment: MomentArguments
 
@@ -43,7 +44,10 @@ struct DumpCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Sort by a field, with a minus before it downwards; mappings only.", valueName: "field"))
+      "Sort by a field, with a minus before it downwards; mappings only.",
+      valueName: "field"
+    )
+  )
   var sort: String?
 
   @Option(help: ArgumentHelp("Only what matches.", valueName: "expression"))
@@ -73,8 +77,10 @@ struct DumpCommand: ParsableCommand {
     if let filter { rows.removeAll { !filter.matches($0) } }
     if let sort { rows = sort.sorted(rows) }
     var writer = RowWriter(
-      format, schema: "dmatop.mappings/1",
-      columns: fields.map { ($0.rawValue, $0.isNumeric) })
+      format,
+      schema: "dmatop.mappings/1",
+      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+    )
     writer.begin()
     for row in rows { writer.add(fields.map { $0.value(of: row.mapping, in: context) }) }
     writer.end()
@@ -91,14 +97,18 @@ struct DumpCommand: ParsableCommand {
       guard let field = MappingField(name: name) else {
         throw CommandError(
           "no field '\(String(escaping: name.utf8))' to sort by; there are "
-            + MappingField.allCases.map(\.rawValue).joined(separator: ", "))
+            + MappingField.allCases.map(\.rawValue).joined(separator: ", ")
+        )
       }
       self.field = field
     }
 
     func sorted(_ rows: [MappingRow]) -> [MappingRow] {
       let keyed = rows.enumerated().map {
-        (offset: $0.offset, row: $0.element, key: field.value(of: $0.element.mapping, in: $0.element.context))
+        (
+          offset: $0.offset, row: $0.element,
+          key: field.value(of: $0.element.mapping, in: $0.element.context)
+        )
       }
       return keyed.sorted { a, b in
         if a.key == b.key { return a.offset < b.offset }
@@ -117,7 +127,10 @@ struct DumpCommand: ParsableCommand {
     let filter = try FilterExpression.parse(self.filter, EventField.allCases.map(\.rawValue))
     var replay = try moment.replay.open(moment.trace)
     var writer = RowWriter(
-      format, schema: "dmatop.events/1", columns: fields.map { ($0.rawValue, $0.isNumeric) })
+      format,
+      schema: "dmatop.events/1",
+      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+    )
     writer.begin()
     var dropped: [Report] = []
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
@@ -128,23 +141,31 @@ struct DumpCommand: ParsableCommand {
       let number = replay.engine.eventCount
       if let filter {
         let row = EventRow(
-          event: event, number: number, batch: replay.batch, names: replay.names)
+          event: event,
+          number: number,
+          batch: replay.batch,
+          names: replay.names
+        )
         guard filter.matches(row) else { return }
       }
       writer.add(
-        fields.map { $0.value(of: event, number: number, in: replay.batch, replay.names) })
+        fields.map { $0.value(of: event, number: number, in: replay.batch, replay.names) }
+      )
     }
     writer.end()
   }
 
   private func parse<Field>(
-    _ list: String?, _ standard: [Field], _ field: (String) -> Field?
+    _ list: String?,
+    _ standard: [Field],
+    _ field: (String) -> Field?
   ) throws -> [Field] {
     guard let list else { return standard }
     return try list.split(separator: ",").map { name in
       guard let field = field(String(name)) else {
         throw CommandError(
-          "no field '\(String(escaping: name.utf8))'; 'dmatop dump --help' lists them")
+          "no field '\(String(escaping: name.utf8))'; 'dmatop dump --help' lists them"
+        )
       }
       return field
     }

@@ -12,16 +12,19 @@ struct FSCommand: ParsableCommand {
       Example:
         dmatop fs cat dma-api/error_count trace.txt
       """,
-    subcommands: [List.self, Cat.self, Export.self, Write.self])
+    subcommands: [List.self, Cat.self, Export.self, Write.self]
+  )
 
   /// `dmatop fs ls`
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "ls", abstract: "List the files with mode and size.",
+      commandName: "ls",
+      abstract: "List the files with mode and size.",
       discussion: """
         Example:
           dmatop fs ls trace.txt
-        """)
+        """
+    )
 
     @OptionGroup var moment: MomentArguments
     @OptionGroup var gates: GateArguments
@@ -40,11 +43,13 @@ struct FSCommand: ParsableCommand {
   /// `dmatop fs cat`
   struct Cat: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "cat", abstract: "Print a file, byte for byte what the kernel would give.",
+      commandName: "cat",
+      abstract: "Print a file, byte for byte what the kernel would give.",
       discussion: """
         Example:
           dmatop fs cat dma-api/dump --at snapshot:mid trace.txt
-        """)
+        """
+    )
 
     @Argument(help: "The file, such as dma-api/dump.")
     var file: String
@@ -71,7 +76,8 @@ struct FSCommand: ParsableCommand {
 
         Example:
           dmatop fs write dma-api/driver_filter e1000e trace.txt
-        """)
+        """
+    )
 
     @Argument(help: "The file, such as dma-api/driver_filter.")
     var file: String
@@ -95,7 +101,11 @@ struct FSCommand: ParsableCommand {
       for report in reports {
         output.write {
           KernelMessage.append(
-            report, replay.names, engine.configuration.generation, to: &$0)
+            report,
+            replay.names,
+            engine.configuration.generation,
+            to: &$0
+          )
         }
       }
       output.write(bytes: engine.read(file, names: replay.names))
@@ -105,11 +115,13 @@ struct FSCommand: ParsableCommand {
   /// `dmatop fs export`
   struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "export", abstract: "Write DIR/dma-api/ with all nine files.",
+      commandName: "export",
+      abstract: "Write DIR/dma-api/ with all nine files.",
       discussion: """
         Example:
           dmatop fs export /tmp/state trace.txt
-        """)
+        """
+    )
 
     @Argument(help: "The directory, which is made when it is missing.")
     var directory: String
@@ -123,7 +135,9 @@ struct FSCommand: ParsableCommand {
       try makeDirectory(directory + "/" + VirtualFile.directory)
       for file in VirtualFile.allCases {
         try write(
-          replay.engine.read(file, names: replay.names), to: directory + "/" + file.path)
+          replay.engine.read(file, names: replay.names),
+          to: directory + "/" + file.path
+        )
       }
     }
 

@@ -33,7 +33,8 @@ struct LintCommand: ParsableCommand {
 
       Example:
         dmatop lint --devices devices.txt --format json trace.txt
-      """)
+      """
+  )
 
   @Argument(help: "Traces: files, FIFOs, or - for standard input.")
   var traces: [String]
@@ -92,9 +93,13 @@ struct LintCommand: ParsableCommand {
     collect(&replay)
     collector.add(replay.summary)
     return LintResult(
-      path: path == "-" ? "<stdin>" : path, findings: collector.sorted,
-      eventCount: replay.engine.eventCount, summary: replay.summary,
-      kernel: generation.version, kernelOrigin: replay.origin.description,
-      undecided: replay.engine.undecided)
+      path: path == "-" ? "<stdin>" : path,
+      findings: collector.sorted,
+      eventCount: replay.engine.eventCount,
+      summary: replay.summary,
+      kernel: generation.version,
+      kernelOrigin: replay.origin.description,
+      undecided: replay.engine.undecided
+    )
   }
 }

@@ -13,7 +13,8 @@ struct LogCommand: ParsableCommand {
 
       Example:
         dmatop log --all-errors --devices devices.txt trace.txt
-      """)
+      """
+  )
 
   @OptionGroup var moment: MomentArguments
   @OptionGroup var gates: GateArguments

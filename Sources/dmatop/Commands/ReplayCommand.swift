@@ -12,7 +12,8 @@ struct ReplayCommand: ParsableCommand {
     discussion: """
       Example:
         dmatop replay --devices devices.txt trace.txt
-      """)
+      """
+  )
 
   @OptionGroup var moment: MomentArguments
   @OptionGroup var gates: GateArguments
@@ -47,7 +48,10 @@ struct ReplayCommand: ParsableCommand {
     while !state.isDone { state.advance(limit: .max) }
     let isUnicode = CursesScreen.localeIsUnicode && !ascii
     let frame = MonitorView(isUnicode: isUnicode).frame(
-      &state, width: Self.dimension("COLUMNS", 100), height: Self.dimension("LINES", 24))
+      &state,
+      width: Self.dimension("COLUMNS", 100),
+      height: Self.dimension("LINES", 24)
+    )
     var output = StandardOutput()
     for line in frame.lines { output.write(line + "\n") }
     if let failure = state.failure { throw failure }

@@ -15,7 +15,8 @@ struct StatCommand: ParsableCommand {
     discussion: """
       Example:
         dmatop stat --devices devices.txt --at snapshot:end trace.txt
-      """)
+      """
+  )
 
   @OptionGroup var moment: MomentArguments
 
@@ -34,7 +35,11 @@ struct StatCommand: ParsableCommand {
     }
     statistics.observeRest(&replay)
     let report = StatReport(
-      path: moment.trace, statistics: statistics, replay: replay, siteLimit: sites)
+      path: moment.trace,
+      statistics: statistics,
+      replay: replay,
+      siteLimit: sites
+    )
     var output = StandardOutput()
     switch format {
     case .text: for line in report.lines() { output.write(line + "\n") }
@@ -64,7 +69,9 @@ struct StatReport {
       let device = DeviceID(rawValue: UInt32(index))
       return Row(
         driver: replay.names.drivers.string(replay.engine.driver(of: device).rawValue),
-        device: replay.names.devices.string(device.rawValue), totals: totals)
+        device: replay.names.devices.string(device.rawValue),
+        totals: totals
+      )
     }.sorted { a, b in
       (a.driver, a.device) < (b.driver, b.device)
     }
@@ -100,7 +107,9 @@ struct StatReport {
   /// Live mappings by type and direction.
   private var kinds: [(type: MappingType, direction: Direction, count: UInt64, bytes: UInt64)] {
     var counts = [(count: UInt64, bytes: UInt64)](
-      repeating: (0, 0), count: MappingType.allCases.count * Direction.allCases.count)
+      repeating: (0, 0),
+      count: MappingType.allCases.count * Direction.allCases.count
+    )
     replay.engine.forEachLiveMapping { mapping in
       let slot = Int(mapping.type.rawValue) * 4 + Int(mapping.direction.rawValue)
       counts[slot].count += 1
@@ -185,7 +194,8 @@ struct StatReport {
           String(totals.syncs), FieldValue.bytes(totals.bytes),
           duration(life.percentile(permille: 500)), duration(life.percentile(permille: 990)),
           duration(life.count > 0 ? life.maximum : nil), String(totals.errors),
-        ])
+        ]
+      )
     }
     let rows = rows
     let sums = sums(rows)

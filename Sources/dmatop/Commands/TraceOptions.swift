@@ -36,35 +36,48 @@ enum DebugSwitch: String, ExpressibleByArgument, CaseIterable {
 struct ReplayArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The kernel to mirror: auto, or a version from 6.12 on.", valueName: "version"))
+      "The kernel to mirror: auto, or a version from 6.12 on.",
+      valueName: "version"
+    )
+  )
   var kernel = KernelChoice.auto
 
   @Option(
     help: ArgumentHelp(
       "Lines 'BUS DEVICE DRIVER key=value…': which driver a device has when the trace begins.",
-      valueName: "file"))
+      valueName: "file"
+    )
+  )
   var devices: String?
 
   @Flag(help: "The trace begins at boot: what was never mapped in it was never mapped.")
   var complete = false
 
   @Option(
-    help: ArgumentHelp("Boot parameter dma_debug_entries: entries of the pool.", valueName: "n"))
+    help: ArgumentHelp("Boot parameter dma_debug_entries: entries of the pool.", valueName: "n")
+  )
   var dmaDebugEntries: UInt32 = 65536
 
   @Option(
     help: ArgumentHelp(
-      "Boot parameter dma_debug_driver: show messages of this driver only.", valueName: "name"))
+      "Boot parameter dma_debug_driver: show messages of this driver only.",
+      valueName: "name"
+    )
+  )
   var dmaDebugDriver: String?
 
   @Option(
-    help: ArgumentHelp("Boot parameter dma_debug: off disables everything.", valueName: "on|off"))
+    help: ArgumentHelp("Boot parameter dma_debug: off disables everything.", valueName: "on|off")
+  )
   var dmaDebug = DebugSwitch.on
 
   @Option(
     help: ArgumentHelp(
       "Cache alignment of DMA on the machine in bytes; from 64 on, kernels from 7.1 on report"
-        + " overlapping cachelines. x86 has 1.", valueName: "bytes"))
+        + " overlapping cachelines. x86 has 1.",
+      valueName: "bytes"
+    )
+  )
   var dmaAlignment: UInt32 = 1
 
   @Flag(name: .shortAndLong, help: "Say more: the first lines that could not be understood.")
@@ -106,7 +119,8 @@ struct GateArguments: ParsableArguments {
   var allErrors = false
 
   @Option(
-    help: ArgumentHelp("num_errors at boot: how many errors are printed.", valueName: "n"))
+    help: ArgumentHelp("num_errors at boot: how many errors are printed.", valueName: "n")
+  )
   var numErrors: UInt32 = 1
 }
 
@@ -117,7 +131,10 @@ struct MomentArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Stop there: marker:TEXT, snapshot:NAME, time:SECONDS, event:N or end.", valueName: "moment"))
+      "Stop there: marker:TEXT, snapshot:NAME, time:SECONDS, event:N or end.",
+      valueName: "moment"
+    )
+  )
   var at = Moment.end
 
   @OptionGroup var replay: ReplayArguments
@@ -129,7 +146,9 @@ extension Replay {
   ///
   /// - Throws: `ExitCode` 2 when there is no such moment.
   mutating func run(
-    _ path: String, to moment: Moment, verbose: Bool,
+    _ path: String,
+    to moment: Moment,
+    verbose: Bool,
     _ visit: (inout Replay, DMAEvent) -> Void
   ) throws {
     var progress = Progress(path: path)
@@ -143,7 +162,8 @@ extension Replay {
       case .event(let number):
         StandardError.write(
           "dmatop: \(displayName(path)): event:\(number) is behind the end;"
-            + " the trace has \(engine.eventCount) events")
+            + " the trace has \(engine.eventCount) events"
+        )
       default:
         throw MomentError(path: path, markers: markers)
       }

@@ -46,8 +46,15 @@ struct MonitorView {
 
     buffer.fill(x: 0, y: 0, width: buffer.width, height: 1, style: Self.barStyle)
     let mode = state.isDone ? "replay" : "reading" + percentage(state)
-    let title = " dmatop  \(displayName(state.path))  kernel \(engine.configuration.generation.version)"
-    buffer.put(title, x: 0, y: 0, style: Self.barStyle, limit: max(0, buffer.width - mode.count - 2))
+    let title =
+      " dmatop  \(displayName(state.path))  kernel \(engine.configuration.generation.version)"
+    buffer.put(
+      title,
+      x: 0,
+      y: 0,
+      style: Self.barStyle,
+      limit: max(0, buffer.width - mode.count - 2)
+    )
     buffer.put(mode, x: buffer.width - mode.count - 1, y: 0, style: Self.barStyle)
     y += 1
 
@@ -62,11 +69,14 @@ struct MonitorView {
       drawPool(&buffer, y, pool, isDisabled: engine.isDisabled)
       y += 1
       drawPairs(
-        &buffer, y,
+        &buffer,
+        y,
         [Direction.toDevice, .fromDevice, .bidirectional].map {
           let part = totals.byDirection[Int($0.rawValue)]
           return ($0.traceName.description, "\(part.count) (\(FieldValue.bytes(part.bytes)))")
-        }, alarming: nil)
+        },
+        alarming: nil
+      )
       y += 1
     }
     drawTabs(&buffer, y, state)
@@ -103,7 +113,10 @@ struct MonitorView {
   }
 
   private func drawPairs(
-    _ buffer: inout CellBuffer, _ y: Int, _ pairs: [(String, String)], alarming: String?
+    _ buffer: inout CellBuffer,
+    _ y: Int,
+    _ pairs: [(String, String)],
+    alarming: String?
   ) {
     var x = 1
     for (label, value) in pairs {
@@ -115,8 +128,10 @@ struct MonitorView {
   }
 
   private func drawPool(
-    _ buffer: inout CellBuffer, _ y: Int,
-    _ pool: (total: UInt32, minimumFree: UInt32, free: UInt32), isDisabled: Bool
+    _ buffer: inout CellBuffer,
+    _ y: Int,
+    _ pool: (total: UInt32, minimumFree: UInt32, free: UInt32),
+    isDisabled: Bool
   ) {
     let numbers =
       " \(pool.free) free, \(pool.minimumFree) at least, \(pool.total) in all"
@@ -128,7 +143,11 @@ struct MonitorView {
       let shown = pool.total > pool.free ? max(used, 1) : 0
       x += buffer.put("[", x: x, y: y)
       x += buffer.put(
-        String(repeating: "|", count: shown), x: x, y: y, style: Style(foreground: .green))
+        String(repeating: "|", count: shown),
+        x: x,
+        y: y,
+        style: Style(foreground: .green)
+      )
       x += width - shown
       x += buffer.put("]", x: x, y: y)
     }
@@ -144,15 +163,22 @@ struct MonitorView {
     }
     if !state.filterText.isEmpty, state.view == .mappings {
       buffer.put(
-        "FILTER \(state.filterText)", x: x + 1, y: y, style: Style(foreground: .yellow, bold: true),
-        limit: max(0, buffer.width - x - 1))
+        "FILTER \(state.filterText)",
+        x: x + 1,
+        y: y,
+        style: Style(foreground: .yellow, bold: true),
+        limit: max(0, buffer.width - x - 1)
+      )
     }
   }
 
   // MARK: Mappings
 
   private func drawMappings(
-    _ buffer: inout CellBuffer, _ state: inout MonitorState, _ y: inout Int, _ visible: Int
+    _ buffer: inout CellBuffer,
+    _ state: inout MonitorState,
+    _ y: inout Int,
+    _ visible: Int
   ) {
     let columns = MonitorColumn.fitting(buffer.width)
     buffer.fill(x: 0, y: y, width: buffer.width, height: 1, style: Self.headingStyle)
@@ -216,16 +242,23 @@ struct MonitorView {
   private func words(_ report: Report, _ state: MonitorState) -> String {
     var text = TextBuffer()
     KernelMessage.append(
-      words: report, state.replay.engine.configuration.generation, to: &text)
+      words: report,
+      state.replay.engine.configuration.generation,
+      to: &text
+    )
     return text.string
   }
 
   private func drawErrors(
-    _ buffer: inout CellBuffer, _ state: inout MonitorState, _ y: inout Int, _ visible: Int
+    _ buffer: inout CellBuffer,
+    _ state: inout MonitorState,
+    _ y: inout Int,
+    _ visible: Int
   ) {
     let isWide = buffer.width >= 60
     buffer.fill(x: 0, y: y, width: buffer.width, height: 1, style: Self.headingStyle)
-    let heading = isWide ? "          TIME DRIVER       DEVICE       MESSAGE" : "DEVICE       MESSAGE"
+    let heading =
+      isWide ? "          TIME DRIVER       DEVICE       MESSAGE" : "DEVICE       MESSAGE"
     buffer.put(heading, x: 0, y: y, style: Self.headingStyle)
     y += 1
     let first = state.scroll[state.view.rawValue]
@@ -242,13 +275,21 @@ struct MonitorView {
         let time = String(FieldValue.seconds(report.event.time).dropLast(3))
         buffer.put(time, x: max(0, 14 - time.count), y: y + line, style: style)
         buffer.put(
-          String(escaping: state.names.drivers[report.driver.rawValue]), x: 15, y: y + line,
-          style: style, limit: 12)
+          String(escaping: state.names.drivers[report.driver.rawValue]),
+          x: 15,
+          y: y + line,
+          style: style,
+          limit: 12
+        )
         x = 28
       }
       buffer.put(
-        String(escaping: state.names.devices[report.device.rawValue]), x: x, y: y + line,
-        style: style, limit: 12)
+        String(escaping: state.names.devices[report.device.rawValue]),
+        x: x,
+        y: y + line,
+        style: style,
+        limit: 12
+      )
       let message = words(report, state).split(separator: "\n").joined(separator: "; ")
       buffer.put(message, x: x + 13, y: y + line, style: style)
     }
@@ -258,7 +299,10 @@ struct MonitorView {
   }
 
   private func drawErrorDetail(
-    _ buffer: inout CellBuffer, _ state: MonitorState, _ top: Int, _ height: Int
+    _ buffer: inout CellBuffer,
+    _ state: MonitorState,
+    _ top: Int,
+    _ height: Int
   ) {
     let rule = isUnicode ? "─" : "-"
     buffer.put(String(repeating: rule, count: buffer.width), x: 0, y: top, style: Style(dim: true))
@@ -269,12 +313,30 @@ struct MonitorView {
     for line in words(report, state).split(separator: "\n") {
       lines += wrapped(String(line), width: buffer.width - 2)
     }
-    lines.append("at " + place(report.event.line, report.event.time, report.event.task,
-      report.event.pid, report.event.cpu, state))
+    lines.append(
+      "at "
+        + place(
+          report.event.line,
+          report.event.time,
+          report.event.task,
+          report.event.pid,
+          report.event.cpu,
+          state
+        )
+    )
     if let mapping = report.mapping {
       let site = state.names.mapSite(of: mapping).map { " in \($0)" } ?? ""
-      lines.append("mapped at " + place(mapping.line, mapping.time, mapping.task, mapping.pid,
-        UInt32(mapping.cpu), state) + site)
+      lines.append(
+        "mapped at "
+          + place(
+            mapping.line,
+            mapping.time,
+            mapping.task,
+            mapping.pid,
+            UInt32(mapping.cpu),
+            state
+          ) + site
+      )
     }
     for (offset, line) in lines.prefix(height - 1).enumerated() {
       buffer.put(line, x: 1, y: top + 1 + offset)
@@ -282,7 +344,11 @@ struct MonitorView {
   }
 
   private func place(
-    _ line: UInt64, _ time: UInt64, _ task: UInt32, _ pid: Int32, _ cpu: UInt32,
+    _ line: UInt64,
+    _ time: UInt64,
+    _ task: UInt32,
+    _ pid: Int32,
+    _ cpu: UInt32,
     _ state: MonitorState
   ) -> String {
     let seconds = FieldValue.seconds(time).dropLast(3)
@@ -349,7 +415,12 @@ struct MonitorView {
     buffer.fill(x: x, y: y, width: width, height: height, style: Self.selectionStyle)
     for (offset, line) in lines.prefix(max(0, height - 2)).enumerated() {
       buffer.put(
-        line, x: x + 2, y: y + 1 + offset, style: Self.selectionStyle, limit: max(0, width - 3))
+        line,
+        x: x + 2,
+        y: y + 1 + offset,
+        style: Self.selectionStyle,
+        limit: max(0, width - 3)
+      )
     }
   }
 }

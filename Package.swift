@@ -41,7 +41,7 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["DMADebugCore", "DMATrace"],
+      dependencies: ["DMADebugCore", "DMATrace", "DMATimeline"],
       path: "Tests/TestSupport"
     ),
     .testTarget(name: "DMADebugCoreTests", dependencies: ["DMADebugCore", "TestSupport"]),

@@ -81,10 +81,12 @@ public enum FieldValue: Sendable, Equatable {
 
   private static func scaled(_ value: UInt64, _ unit: UInt64) -> String {
     let whole = value / unit
-    let rest = value % unit
-    if whole >= 100 || unit == 1 { return String(whole) }
-    if whole >= 10 { return "\(whole).\(rest / (unit / 10 + (unit % 10 == 0 ? 0 : 1)))" }
-    let hundredths = min(99, rest / (unit / 100 + (unit % 100 == 0 ? 0 : 1)))
+    func parts(_ count: UInt64) -> UInt64 {
+      unit.dividingFullWidth((value % unit).multipliedFullWidth(by: count)).quotient
+    }
+    if whole >= 100 { return String(whole) }
+    if whole >= 10 { return "\(whole).\(parts(10))" }
+    let hundredths = parts(100)
     return "\(whole)." + (hundredths < 10 ? "0" : "") + String(hundredths)
   }
 }

@@ -9,7 +9,8 @@ import Testing
   private func lint(_ lines: [String]) throws -> LintResult {
     var replay = try Replay(
       reader: TextTraceReader(bytes: TraceText.kernel(lines), name: "t.txt"),
-      options: ReplayOptions())
+      options: ReplayOptions()
+    )
     var collector = FindingCollector(path: "t.txt")
     _ = try replay.run(to: .end) { replay, _ in
       var reports: [Report] = []
@@ -20,8 +21,14 @@ import Testing
     }
     collector.add(replay.summary)
     return LintResult(
-      path: "t.txt", findings: collector.sorted, eventCount: replay.engine.eventCount,
-      summary: replay.summary, kernel: "6.12", kernelOrigin: "", undecided: replay.engine.undecided)
+      path: "t.txt",
+      findings: collector.sorted,
+      eventCount: replay.engine.eventCount,
+      summary: replay.summary,
+      kernel: "6.12",
+      kernelOrigin: "",
+      undecided: replay.engine.undecided
+    )
   }
 
   @Test func aMistakeIsOneFindingHoweverOftenTheKernelSaysIt() throws {
@@ -56,9 +63,11 @@ import Testing
             at 1.000003000 by test-1 on CPU 0
             mapped in line 6 at 1.000002000 by test-1 on CPU 0
 
-        """)
+        """
+    )
     #expect(
-      LintResult.summary([result]) == "1 error in 1 trace (3 events, 0 lost, 0 undecided)")
+      LintResult.summary([result]) == "1 error in 1 trace (3 events, 0 lost, 0 undecided)"
+    )
   }
 
   @Test func hostileNamesStayOnTheirLine() throws {

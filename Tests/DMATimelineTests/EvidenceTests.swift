@@ -8,8 +8,10 @@ import Testing
 @Suite struct EvidenceTests {
   private static let map =
     "dma_map_page: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=64 phys_addr=1000 attrs="
-  private static let unmap = "dma_unmap_page: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=64 attrs="
-  private static let sync = "dma_sync_single_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=64"
+  private static let unmap =
+    "dma_unmap_page: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=64 attrs="
+  private static let sync =
+    "dma_sync_single_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=64"
 
   private static func hit(_ caller: String) -> String {
     #"dma_mapping_error: (debug_dma_mapping_error+0x4/0xa0) device="0000:00:03.0""#
@@ -41,7 +43,8 @@ import Testing
       replay.messages() == [
         "device driver tries to free DMA memory it has not allocated"
           + " [device address=0x0000000000001000] [size=64 bytes]"
-      ])
+      ]
+    )
     #expect(replay.engine.undecided.total == 0)
     // Without the hit the second unmap may be of a mapping made before.
     var late = try TraceText.replay(Array(lines.dropLast()))
@@ -67,7 +70,8 @@ import Testing
       replay.messages() == [
         "device driver failed to check map error[device address=0x0000000000001000]"
           + " [size=64 bytes] [mapped as single]"
-      ])
+      ]
+    )
   }
 
   @Test func aHookWithoutCallerShowsTheKernelsHitFirst() throws {
@@ -93,14 +97,18 @@ import Testing
       decoding: TraceText.kernel([
         TraceText.probe, Self.map, Self.hit("debug_dma_map_page+0x4f/0x100"),
         Self.hit("driver+0x1/0x2 [m]"), other, Self.unmap,
-      ]), as: UTF8.self)
+      ]),
+      as: UTF8.self
+    )
     // The map may have been undone and done again where the tracer lost events.
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     let position = lines.count - 3
     text =
       (lines[..<position] + ["CPU:0 [LOST 7 EVENTS]"] + lines[position...]).joined(separator: "\n")
     var lossy = try Replay(
-      reader: TextTraceReader(bytes: Array(text.utf8), name: "test"), options: ReplayOptions())
+      reader: TextTraceReader(bytes: Array(text.utf8), name: "test"),
+      options: ReplayOptions()
+    )
     _ = try lossy.run(to: .end) { _, _ in }
     #expect(lossy.messages().isEmpty)
     #expect(lossy.engine.undecided.afterLoss == 1)

@@ -16,7 +16,8 @@ import Testing
   private func live(at moment: Moment) throws -> (live: Int, isMet: Bool) {
     var replay = try Replay(
       reader: TextTraceReader(bytes: TraceText.kernel(Self.lines), name: "test"),
-      options: ReplayOptions())
+      options: ReplayOptions()
+    )
     let isMet = try replay.run(to: moment) { _, _ in }
     return (replay.engine.liveCount, isMet)
   }

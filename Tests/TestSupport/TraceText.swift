@@ -23,13 +23,16 @@ public enum TraceText {
 
   /// A replay of such lines to the end.
   public static func replay(
-    _ lines: [String], _ change: (inout ReplayOptions) -> Void = { _ in }
+    _ lines: [String],
+    _ change: (inout ReplayOptions) -> Void = { _ in }
   ) throws -> Replay {
     var options = ReplayOptions()
     options.allErrors = 1
     change(&options)
     var replay = try Replay(
-      reader: TextTraceReader(bytes: kernel(lines), name: "test"), options: options)
+      reader: TextTraceReader(bytes: kernel(lines), name: "test"),
+      options: options
+    )
     _ = try replay.run(to: .end) { _, _ in }
     return replay
   }

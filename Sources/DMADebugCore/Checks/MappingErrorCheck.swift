@@ -32,7 +32,7 @@ extension DMADebug {
   /// `debug_dma_mapping_error` on behalf of a driver.
   private mutating func check(_ event: DMAEvent) {
     guard let index = table.markChecked(event.device, event.dmaAddress) else { return }
-    table[index].site = event.site
+    if event.site != NameTable.unknown { table[index].site = event.site }
   }
 
   /// The kernel's own hit after a map: from here on a missing check would show.

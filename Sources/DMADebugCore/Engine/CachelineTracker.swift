@@ -34,7 +34,7 @@ struct CachelineTracker: Sendable {
 
   @inline(__always)
   mutating func insert(_ number: UInt64, intended: Bool) -> Outcome {
-    if (count + 1) * 2 > slots.count { grow() } else { slots.makeUnique() }
+    if (count + 1) * 4 > slots.count { grow() } else { slots.makeUnique() }
     let slot = slot(number)
     let word = slots[slot]
     guard word != 0 else {

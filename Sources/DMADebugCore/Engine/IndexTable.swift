@@ -36,7 +36,7 @@ struct IndexTable: Sendable {
   /// Adds an index under a hash; the pair must not be in the table.
   @inline(__always)
   mutating func insert(_ hash: UInt32, _ index: UInt32) {
-    if (count + 1) * 2 > slots.count { grow() } else { slots.makeUnique() }
+    if (count + 1) * 4 > slots.count { grow() } else { slots.makeUnique() }
     count += 1
     place(UInt64(hash) << 32 | UInt64(index))
   }

@@ -22,6 +22,8 @@ public struct Mapping: Sendable, BitwiseCopyable {
   /// The number of "no entry".
   static let none = UInt32.max
 
+  // What finding, comparing and freeing look at comes first, close together.
+
   public internal(set) var dmaAddress: UInt64 = 0
   /// Bytes.
   public internal(set) var size: UInt64 = 0
@@ -29,19 +31,28 @@ public struct Mapping: Sendable, BitwiseCopyable {
   var physicalAddress: UInt64 = 0
   /// The CPU pointer of an allocation, or its hash; 0 for others.
   public internal(set) var cpuAddress: UInt64 = 0
-  /// Position in the order of adding, unique and increasing.
-  public internal(set) var sequence: UInt64 = 0
-  /// The line (or record) of the event that made it.
-  public internal(set) var line: UInt64 = 0
-  /// The time of that event.
-  public internal(set) var time: UInt64 = 0
-
   public internal(set) var device = DeviceID.unknown
   public internal(set) var attributes: DMAAttributes = []
   /// Entries of the list that the driver passed to `dma_map_sg`, 0 for other types.
   public internal(set) var sgCallEntries: UInt32 = 0
   /// Segments that `dma_map_sg` produced, 0 for other types.
   public internal(set) var sgMappedEntries: UInt32 = 0
+  /// Circular list of the entries with this device and DMA address, in the order of adding.
+  var groupNext = Mapping.none
+  var groupPrevious = Mapping.none
+  /// The scatterlist that it belongs to.
+  var sgList = Mapping.none
+  public internal(set) var type = MappingType.single
+  public internal(set) var direction = Direction.bidirectional
+  public internal(set) var mapError = MapErrorState.notApplicable
+  var flags: Flags = []
+
+  /// Position in the order of adding, unique and increasing.
+  public internal(set) var sequence: UInt64 = 0
+  /// The line (or record) of the event that made it.
+  public internal(set) var line: UInt64 = 0
+  /// The time of that event.
+  public internal(set) var time: UInt64 = 0
   /// The call stack of the map, a number into ``TraceNames/stacks``.
   public internal(set) var stack = StackTable.none
   /// The task that mapped, a number into ``TraceNames/tasks``.
@@ -50,10 +61,6 @@ public struct Mapping: Sendable, BitwiseCopyable {
   public internal(set) var pid: Int32 = -1
   /// Where the driver asked for the map error, a number into ``TraceNames/symbols``.
   public internal(set) var site = NameTable.unknown
-
-  /// Circular list of the entries with this device and DMA address, in the order of adding.
-  var groupNext = Mapping.none
-  var groupPrevious = Mapping.none
   /// Of the first entry of a group of several: the first one that is not checked.
   var firstUnchecked = Mapping.none
   /// Circular list of the entries of a group that are equal in all that a search compares.
@@ -62,13 +69,6 @@ public struct Mapping: Sendable, BitwiseCopyable {
   /// Circular list of the entries in one cell of the index of containing searches.
   var cellNext = Mapping.none
   var cellPrevious = Mapping.none
-  /// The scatterlist that it belongs to.
-  var sgList = Mapping.none
-
-  public internal(set) var type = MappingType.single
-  public internal(set) var direction = Direction.bidirectional
-  public internal(set) var mapError = MapErrorState.notApplicable
-  var flags: Flags = []
   /// The CPU that mapped, 65535 for larger numbers.
   public internal(set) var cpu: UInt16 = 0
 

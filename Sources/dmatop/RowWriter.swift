@@ -19,7 +19,13 @@ struct RowWriter: ~Copyable {
     self.format = format
     self.schema = schema
     self.columns = columns
-    table = TextTable(columns.map { ($0.name, $0.isNumeric) })
+    // People read durations with their unit, so their heading needs none.
+    table = TextTable(
+      columns.map { column in
+        let name = column.name
+        return (name.hasSuffix("_ns") ? String(name.dropLast(3)) : name, column.isNumeric)
+      }
+    )
   }
 
   mutating func begin() {

@@ -56,7 +56,7 @@ public struct JSONWriter: Sendable {
   /// The key of the next value.
   public mutating func key(_ name: some StringProtocol) {
     separate()
-    append(quoted: name.utf8)
+    append(quoted: name.unicodeScalars)
     text.append(isIndented ? ": " : ":")
     isAfterKey = true
   }
@@ -93,7 +93,7 @@ public struct JSONWriter: Sendable {
 
   public mutating func string(_ value: some StringProtocol) {
     if isAfterKey { isAfterKey = false } else { separate() }
-    append(quoted: value.utf8)
+    append(quoted: value.unicodeScalars)
   }
 
   /// A key and its value.
@@ -112,21 +112,32 @@ public struct JSONWriter: Sendable {
     bool(value)
   }
 
-  private mutating func append(quoted bytes: some Sequence<UInt8>) {
+  private mutating func append(quoted scalars: some Sequence<Unicode.Scalar>) {
     text.append("\"")
-    for byte in bytes {
-      switch byte {
-      case 0x22: text.append("\\\"")
-      case 0x5c: text.append("\\\\")
-      case 0x0a: text.append("\\n")
-      case 0x0d: text.append("\\r")
-      case 0x09: text.append("\\t")
-      case 0..<0x20, 0x7f:
-        text.append("\\u")
-        text.append(hex: UInt64(byte), digits: 4)
-      default: text.append(byte: byte)
+    for scalar in scalars {
+      switch scalar {
+      case "\"": text.append("\\\"")
+      case "\\": text.append("\\\\")
+      case "\n": text.append("\\n")
+      case "\r": text.append("\\r")
+      case "\t": text.append("\\t")
+      default:
+        if scalar.isHarmful {
+          // Also what JSON would allow: the text may be shown on a terminal.
+          for unit in UTF16.encode(scalar).map(Array.init) ?? [] {
+            text.append("\\u")
+            text.append(hex: UInt64(unit), digits: 4)
+          }
+        } else {
+          text.append(scalar.utf8)
+        }
       }
     }
     text.append("\"")
   }
+}
+
+extension Unicode.Scalar {
+  /// The bytes of its UTF-8 form.
+  fileprivate var utf8: UTF8.EncodedScalar { UTF8.encode(self) ?? UTF8.encodedReplacementCharacter }
 }

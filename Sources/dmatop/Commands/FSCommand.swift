@@ -47,7 +47,7 @@ struct FSCommand: ParsableCommand {
       abstract: "Print a file, byte for byte what the kernel would give.",
       discussion: """
         Example:
-          dmatop fs cat dma-api/dump --at snapshot:mid trace.txt
+          dmatop fs cat dma-api/dump --at event:100 trace.txt
         """
     )
 

@@ -46,15 +46,15 @@ struct MonitorView {
 
     buffer.fill(x: 0, y: 0, width: buffer.width, height: 1, style: Self.barStyle)
     let mode = state.isDone ? "replay" : "reading" + percentage(state)
-    let title =
-      " dmatop  \(displayName(state.path))  kernel \(engine.configuration.generation.version)"
-    buffer.put(
-      title,
-      x: 0,
-      y: 0,
-      style: Self.barStyle,
-      limit: max(0, buffer.width - mode.count - 2)
-    )
+    let title = " dmatop  kernel \(engine.configuration.generation.version)  "
+    let x = buffer.put(title, x: 0, y: 0, style: Self.barStyle)
+    let room = buffer.width - x - mode.count - 3
+    // Of a long path the end says most.
+    var path = displayName(state.path)
+    if path.count > room, room > 1 {
+      path = (isUnicode ? "…" : "~") + String(path.suffix(room - 1))
+    }
+    buffer.put(path, x: x, y: 0, style: Self.barStyle, limit: max(0, room))
     buffer.put(mode, x: buffer.width - mode.count - 1, y: 0, style: Self.barStyle)
     y += 1
 

@@ -1,0 +1,60 @@
+import TestSupport
+import Testing
+
+/// Imports go one way; see docs/ARCHITECTURE.md.
+@Suite struct ImportRulesTests {
+  private static let allowed: [String: Set<String>] = [
+    "DMADebugCore": [],
+    "DMATrace": ["DMADebugCore", "Glibc"],
+    "DMATimeline": ["DMADebugCore", "DMATrace"],
+    "DMALint": ["DMADebugCore", "DMATrace"],
+    "TerminalKit": ["CTerminal"],
+    "dmatop": [
+      "DMADebugCore", "DMATrace", "DMATimeline", "DMALint", "TerminalKit", "ArgumentParser",
+      "Glibc",
+    ],
+  ]
+
+  /// Every Swift file of a directory, deep.
+  private static func files(_ directory: String) -> [String] {
+    Fixtures.list(directory).flatMap { name -> [String] in
+      let path = directory + "/" + name
+      if name.hasSuffix(".swift") { return [path] }
+      return name.contains(".") ? [] : files(path)
+    }
+  }
+
+  private static func imports(_ file: String) -> [String] {
+    Fixtures.lines(file).compactMap { line in
+      let words = line.split(separator: " ")
+      guard let position = words.firstIndex(of: "import"), position <= 1, words.count > position + 1
+      else { return nil }
+      return String(words[position + 1].prefix { $0 != "." })
+    }
+  }
+
+  @Test func everyTargetImportsOnlyWhatItMay() {
+    let sources = Fixtures.root + "/Sources"
+    let targets = Fixtures.list(sources).filter { $0 != "CTerminal" }
+    #expect(Set(targets) == Set(Self.allowed.keys))
+    for target in targets {
+      let files = Self.files(sources + "/" + target)
+      #expect(!files.isEmpty)
+      for file in files {
+        for name in Self.imports(file) {
+          #expect(
+            Self.allowed[target]?.contains(name) == true,
+            "\(file) must not import \(name)"
+          )
+        }
+      }
+    }
+  }
+
+  @Test func oneFileImportsCurses() {
+    let files = Self.files(Fixtures.root + "/Sources").filter {
+      Self.imports($0).contains("CTerminal")
+    }
+    #expect(files.count == 1)
+  }
+}

@@ -1,0 +1,138 @@
+import TestSupport
+import Testing
+
+/// The monitor in a real terminal, which tmux plays.
+@Suite(.serialized) struct MonitorTests {
+  private static let capture = "fixtures/kernel/linux-7.3/real-nvme-stack"
+
+  /// Runs the monitor in a terminal of some size, does something and gives what was on the screen
+  /// and what the terminal's settings were before and after.
+  private static func session(
+    _ term: String,
+    _ locale: String,
+    _ size: String,
+    _ steps: String
+  ) throws -> (screen: String, isRestored: Bool) {
+    let parts = size.split(separator: "x")
+    let script = """
+      d=$(mktemp -d)
+      cat >$d/inner <<EOF
+      stty -a >$d/before
+      TERM=\(term) LC_ALL=\(locale) dmatop --devices \(capture)/devices.txt \(capture)/trace.txt
+      echo status \\$? >$d/status
+      stty -a >$d/after
+      sleep 5
+      EOF
+      t() { tmux -L $(basename $d) -f /dev/null "$@"; }
+      t new-session -d -x \(parts[0]) -y \(parts[1]) "bash $d/inner"
+      wait_for() { for i in $(seq 100); do t capture-pane -p | grep -q -- "$1" && return; sleep 0.05; done; }
+      pid() { pgrep -f "^dmatop --devices \(capture)" -n; }
+      wait_for live
+      \(steps)
+      for i in $(seq 100); do [ -e $d/after ] && break; sleep 0.05; done
+      cmp -s $d/before $d/after && echo restored
+      t kill-server 2>/dev/null
+      """
+    let result = try Program.shell(script)
+    let isRestored = result.output.hasSuffix("restored\n")
+    return (result.output, isRestored)
+  }
+
+  @Test(arguments: [
+    ("xterm-256color", "C.UTF-8", "80x24"), ("screen", "C.UTF-8", "200x60"),
+    ("linux", "C", "100x30"), ("vt100", "C", "40x10"),
+  ])
+  func showsMappingsAndErrorsAndGivesTheTerminalBack(
+    _ term: String,
+    _ locale: String,
+    _ size: String
+  ) throws {
+    let (screen, isRestored) = try Self.session(
+      term,
+      locale,
+      size,
+      """
+      t capture-pane -p
+      t send-keys 2; wait_for MESSAGE; t capture-pane -p
+      t send-keys 1; wait_for 'DMA ADDR'
+      t send-keys '\\'; t send-keys 'nvme size>=64k' Enter; wait_for FILTER; t capture-pane -p
+      t send-keys q
+      """
+    )
+    #expect(isRestored)
+    #expect(screen.contains("live 16"))
+    #expect(screen.contains("0000:00:1f.2"))
+    #expect(screen.contains("device driver frees DMA mem"))
+    #expect(screen.contains("FILTER nvm"))
+    #expect(!screen.contains("\u{1b}"))
+    if locale == "C" { #expect(screen.utf8.allSatisfy { $0 < 0x80 }) }
+  }
+
+  @Test(arguments: ["TERM", "INT", "HUP", "SEGV", "ABRT"])
+  func aSignalGivesTheTerminalBack(_ signal: String) throws {
+    let (_, isRestored) = try Self.session(
+      "xterm-256color",
+      "C.UTF-8",
+      "80x24",
+      "SWIFT_BACKTRACE=enable=no; kill -\(signal) $(pid)"
+    )
+    #expect(isRestored)
+  }
+
+  @Test func resizesDownAndUp() throws {
+    let (screen, isRestored) = try Self.session(
+      "xterm-256color",
+      "C.UTF-8",
+      "80x24",
+      """
+      for size in "20 5" "10 2" "1 1" "300 100" "80 24"; do
+        set -- $size; t resize-window -x $1 -y $2; sleep 0.2
+      done
+      wait_for 'F10Quit'; t capture-pane -p; t send-keys q
+      """
+    )
+    #expect(isRestored)
+    #expect(screen.contains("live 16"))
+  }
+
+  @Test func stopsAndGoesOn() throws {
+    let (screen, isRestored) = try Self.session(
+      "xterm-256color",
+      "C.UTF-8",
+      "80x24",
+      """
+      kill -TSTP $(pid); sleep 0.3; kill -CONT $(pid); sleep 0.3
+      t send-keys 2; wait_for MESSAGE; t capture-pane -p; t send-keys q
+      """
+    )
+    #expect(isRestored)
+    #expect(screen.contains("MESSAGE"))
+  }
+
+  @Test func readsAPipe() throws {
+    let result = try Program.shell(
+      """
+      d=$(mktemp -d)
+      t() { tmux -L $(basename $d) -f /dev/null "$@"; }
+      t new-session -d -x 80 -y 24 "cat \(Self.capture)/trace.txt | dmatop -; sleep 5"
+      for i in $(seq 100); do t capture-pane -p | grep -q 'replay' && break; sleep 0.05; done
+      t capture-pane -p; t send-keys q; t kill-server
+      """
+    )
+    #expect(result.output.contains("live 16"))
+    #expect(result.output.contains("standard input"))
+  }
+
+  @Test func withoutATerminalItPrintsOneScreen() throws {
+    let result = try Program.run([Self.capture + "/trace.txt"], environment: ["COLUMNS": "80"])
+    #expect(result.status == 0)
+    let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.count == 25)
+    #expect(lines.allSatisfy { $0.count <= 80 })
+    #expect(result.output.contains("live 16"))
+    let ascii = try Program.run([Self.capture + "/trace.txt"], environment: ["LC_ALL": "C"])
+    #expect(ascii.output.utf8.allSatisfy { $0 < 0x80 })
+    let unknown = try Program.run([Self.capture + "/trace.txt"], environment: ["TERM": "nonsense"])
+    #expect(unknown.status == 0)
+  }
+}

@@ -159,6 +159,7 @@ terminal_status terminal_open(void) {
   scrollok(stdscr, FALSE);
   prepare_crash_text();
   signals_install();
+  terminal_adopt_size();  // it may have changed before the handler was there
   return TERMINAL_OK;
 }
 
@@ -184,14 +185,18 @@ int terminal_keyboard_descriptor(void) { return keyboard == NULL ? -1 : fileno(k
 
 WINDOW *terminal_keyboard_window(void) { return keyboard_window; }
 
-// MARK: Stopping and continuing
+// MARK: Size, stopping and continuing
 
-static bool adopt_size(void) {
+bool terminal_adopt_size(void) {
   struct winsize size;
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return false;
+  if (screen == NULL || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return false;
+  // No size is what a terminal says that does not know; no screen can be empty.
   if (size.ws_row == 0 || size.ws_col == 0) return false;
   if (!is_term_resized(size.ws_row, size.ws_col)) return false;
-  resizeterm(size.ws_row, size.ws_col);
+  // Not resizeterm, which would also leave a KEY_RESIZE among the keys.
+  resize_term(size.ws_row, size.ws_col);
+  // Terminals differ in what they keep when their size changes.
+  clearok(curscr, TRUE);
   return true;
 }
 
@@ -203,7 +208,7 @@ void terminal_suspend(void) {
 bool terminal_resume(void) {
   if (screen == NULL) return false;
   reset_prog_mode();
-  bool resized = adopt_size();
+  bool resized = terminal_adopt_size();
   clearok(curscr, TRUE);
   doupdate();  // after endwin this also enters the screen again and turns the mouse on
   return resized;

@@ -23,7 +23,6 @@ static const int other_signals[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGPIPE};
 static struct sigaction old_crash[COUNT(crash_signals)];
 static struct sigaction old_quit[COUNT(quit_signals)];
 static struct sigaction old_other[COUNT(other_signals)];
-static struct sigaction curses_resize;  // the handler of curses, which ours calls first
 
 static struct termios saved_modes;
 static bool modes_are_saved;
@@ -31,7 +30,7 @@ static int modes_descriptor = -1;
 static char crash_text[256];
 static size_t crash_text_length;
 static volatile sig_atomic_t mouse_is_on;
-static volatile sig_atomic_t notes_quit, notes_stop, notes_continue;
+static volatile sig_atomic_t notes_quit, notes_stop, notes_continue, notes_resize;
 static int pipe_read = -1, pipe_write = -1;
 static int real_stderr = -1, captured_stderr = -1;
 static void *alternate_stack;
@@ -112,16 +111,9 @@ static void handle_continue(int number) {
   note(&notes_continue);
 }
 
-// Curses only sets a flag in its handler. The pipe makes sure that poll returns even when the
-// signal was delivered to another thread, or just before the call.
 static void handle_resize(int number) {
-  if (curses_resize.sa_handler != SIG_DFL && curses_resize.sa_handler != SIG_IGN) {
-    curses_resize.sa_handler(number);
-  }
-  int saved_errno = errno;
-  ssize_t written = write(pipe_write, "!", 1);
-  (void)written;
-  errno = saved_errno;
+  (void)number;
+  note(&notes_resize);
 }
 
 static void leave_terminal(void) {
@@ -181,7 +173,7 @@ bool signals_prepare(int keyboard_descriptor) {
   }
   pipe_read = ends[0];
   pipe_write = ends[1];
-  notes_quit = notes_stop = notes_continue = 0;
+  notes_quit = notes_stop = notes_continue = notes_resize = 0;
   mouse_is_on = 0;
   crash_text_length = 0;
   modes_descriptor = keyboard_descriptor;
@@ -224,7 +216,8 @@ void signals_install(void) {
   }
   action.sa_handler = handle_continue;
   sigaction(SIGCONT, &action, NULL);
-  sigaction(SIGWINCH, NULL, &curses_resize);
+  // Curses would only set a flag, which nobody sees while poll waits and the signal went to
+  // another thread.
   action.sa_handler = handle_resize;
   sigaction(SIGWINCH, &action, NULL);
   action.sa_handler = SIG_IGN;
@@ -270,22 +263,16 @@ void signals_stop_process(void) {
 
 int terminal_signal_descriptor(void) { return pipe_read; }
 
+// Cleared before it is reported: a signal in between is then reported again, never lost.
+static int take(volatile sig_atomic_t *flag, int bit) {
+  if (!*flag) return 0;
+  *flag = 0;
+  return bit;
+}
+
 int terminal_take_notes(void) {
   char drain[64];
   while (read(pipe_read, drain, sizeof drain) > 0) continue;
-  int notes = 0;
-  // Cleared before it is reported: a signal in between is then reported again, never lost.
-  if (notes_quit) {
-    notes_quit = 0;
-    notes |= TERMINAL_NOTE_QUIT;
-  }
-  if (notes_stop) {
-    notes_stop = 0;
-    notes |= TERMINAL_NOTE_STOP;
-  }
-  if (notes_continue) {
-    notes_continue = 0;
-    notes |= TERMINAL_NOTE_CONTINUE;
-  }
-  return notes;
+  return take(&notes_quit, TERMINAL_NOTE_QUIT) | take(&notes_stop, TERMINAL_NOTE_STOP) |
+         take(&notes_continue, TERMINAL_NOTE_CONTINUE) | take(&notes_resize, TERMINAL_NOTE_RESIZE);
 }

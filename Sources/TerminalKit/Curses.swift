@@ -10,6 +10,7 @@ enum Curses {
     static let quit = Notes(rawValue: Int(TERMINAL_NOTE_QUIT))
     static let stop = Notes(rawValue: Int(TERMINAL_NOTE_STOP))
     static let resumed = Notes(rawValue: Int(TERMINAL_NOTE_CONTINUE))
+    static let resized = Notes(rawValue: Int(TERMINAL_NOTE_RESIZE))
   }
 
   /// A cell as curses wants it.
@@ -134,6 +135,11 @@ enum Curses {
 
   static func takeNotes() -> Notes {
     Notes(rawValue: Int(terminal_take_notes()))
+  }
+
+  /// Takes over the terminal's size; whether it is another.
+  static func adoptSize() -> Bool {
+    terminal_adopt_size()
   }
 
   static func suspend() {

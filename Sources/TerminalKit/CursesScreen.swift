@@ -139,10 +139,11 @@ public final class CursesScreen: Screen {
     let notes = Curses.takeNotes()
     if notes.contains(.quit) { return .quitRequest }
     if notes.contains(.stop) { Curses.suspend() }
+    var isResized = notes.contains(.resized) && Curses.adoptSize()
     if notes.contains(.stop) || notes.contains(.resumed) {
-      return Curses.resume() ? .resize : nil
+      isResized = Curses.resume() || isResized
     }
-    return nil
+    return isResized ? .resize : nil
   }
 }
 

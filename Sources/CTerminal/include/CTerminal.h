@@ -97,6 +97,7 @@ enum {
   TERMINAL_NOTE_QUIT = 1,      // SIGINT, SIGTERM or SIGHUP
   TERMINAL_NOTE_STOP = 2,      // SIGTSTP
   TERMINAL_NOTE_CONTINUE = 4,  // SIGCONT
+  TERMINAL_NOTE_RESIZE = 8,    // SIGWINCH
 };
 
 /// Readable when a signal came in; for poll.
@@ -104,6 +105,9 @@ int terminal_signal_descriptor(void);
 
 /// The notes since the last call, as TERMINAL_NOTE_ bits; empties the pipe.
 int terminal_take_notes(void);
+
+/// Adopts the terminal's size if it changed, and repaints with the next update. True if it did.
+bool terminal_adopt_size(void);
 
 /// Leaves the screen, stops the process as the shell expects, and comes back repainted.
 void terminal_suspend(void);

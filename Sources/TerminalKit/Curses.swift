@@ -153,11 +153,16 @@ enum Curses {
 
   // MARK: Keys
 
-  /// What has been typed, without waiting.
-  static func read() -> KeyDecoder.Input? {
+  /// What has been typed, without waiting. Of several reports of the mouse that arrived together
+  /// the first is the answer, and the others are appended to `pending`.
+  static func read(pending: inout [Key]) -> KeyDecoder.Input? {
     var value: wint_t = 0
     switch wget_wch(terminal_keyboard_window(), &value) {
     case OK: return .scalar(Unicode.Scalar(value) ?? "\u{FFFD}")
+    case KEY_CODE_YES where value == wint_t(KEY_MOUSE):
+      let keys = mouseKeys()
+      pending += keys.dropFirst()
+      return .key(keys.first ?? .unknown)
     case KEY_CODE_YES: return .key(key(Int32(bitPattern: value)))
     default: return nil
     }
@@ -194,24 +199,31 @@ enum Curses {
     case controlRight: .controlArrow(.right)
     case KEY_F0 + 1...KEY_F0 + 63: .function(Int(code - KEY_F0))
     case KEY_RESIZE: .resize
-    case KEY_MOUSE: mouseKey()
     default: .unknown
     }
   }
 
-  private static func mouseKey() -> Key {
+  /// A press and its release often come in one packet. Curses then gives one key for both, and
+  /// hands out the reports from the latest to the first.
+  private static func mouseKeys() -> [Key] {
+    var keys: [Key] = []
     var event = MEVENT()
-    guard getmouse(&event) != ERR else { return .unknown }
+    while keys.count < 64, getmouse(&event) != ERR {
+      if let key = mouseKey(event) { keys.append(key) }
+    }
+    return keys.reversed()
+  }
+
+  private static func mouseKey(_ event: MEVENT) -> Key? {
     let position = Position(x: Int(event.x), y: Int(event.y))
     switch terminal_mouse_pressed(event.bstate) {
     case 4: return .mouse(MouseEvent(.wheelUp, at: position))
     case 5: return .mouse(MouseEvent(.wheelDown, at: position))
-    case 1...3:
-      let button = Int(terminal_mouse_pressed(event.bstate))
-      return .mouse(MouseEvent(.press(button), at: position))
+    case let button where button > 0:
+      return .mouse(MouseEvent(.press(Int(button)), at: position))
     default:
       let button = Int(terminal_mouse_released(event.bstate))
-      return button == 0 ? .unknown : .mouse(MouseEvent(.release(button), at: position))
+      return button == 0 ? nil : .mouse(MouseEvent(.release(button), at: position))
     }
   }
 

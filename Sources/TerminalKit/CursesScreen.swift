@@ -15,6 +15,8 @@ public final class CursesScreen: Screen {
   private var isOpen = true
   private var palette: CursesPalette
   private var cells: [Curses.NativeCell] = []
+  /// Read together with an earlier key.
+  private var pendingKeys: [Key] = []
 
   init(_ options: TerminalOptions) throws(TerminalError) {
     let localeIsUTF8 = Curses.setLocale(preferUTF8: options.characterSet == .utf8)
@@ -98,7 +100,7 @@ public final class CursesScreen: Screen {
     while true {
       if let key = keyOfSignals() { return .key(key) }
       // Before poll: curses may hold bytes that it read ahead.
-      if let key = KeyDecoder.next(Curses.read) { return .key(key) }
+      if let key = readKey() { return .key(key) }
 
       var descriptors = [
         pollfd(fd: Curses.keyboardDescriptor, events: Int16(POLLIN), revents: 0),
@@ -115,7 +117,7 @@ public final class CursesScreen: Screen {
       }
       let keyboard = descriptors[0].revents
       if keyboard != 0 {
-        if let key = keyOfSignals() ?? KeyDecoder.next(Curses.read) { return .key(key) }
+        if let key = keyOfSignals() ?? readKey() { return .key(key) }
         // Readable without anything to read is the end of the terminal. A character whose bytes
         // have not all arrived looks the same for a moment.
         emptyReads += 1
@@ -133,6 +135,11 @@ public final class CursesScreen: Screen {
     // Rounded up, lest the last millisecond is spent spinning.
     let milliseconds = left / .milliseconds(1)
     return Int32(min(milliseconds.rounded(.up), Double(Int32.max)))
+  }
+
+  private func readKey() -> Key? {
+    if !pendingKeys.isEmpty { return pendingKeys.removeFirst() }
+    return KeyDecoder.next { Curses.read(pending: &pendingKeys) }
   }
 
   private func keyOfSignals() -> Key? {

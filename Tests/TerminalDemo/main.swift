@@ -48,15 +48,17 @@ func show(_ options: TerminalOptions, timeout: Int?) throws {
   let session = try TerminalSession(options)
   let screen = session.screen
   var message = "no key yet"
+  var history: [String] = []
   while true {
     screen.draw(Scene.frame(size: screen.size, glyphs: screen.glyphs, message: message))
     let wakeup = screen.wait(timeoutMilliseconds: timeout)
     message = describe(wakeup)
+    history.append(message)
     if case .key(.quitRequest) = wakeup { break }
     if case .key(.character(let letter)) = wakeup, try misbehave(letter, screen) { break }
   }
   session.close()
-  print("closed: \(message)")
+  print("closed: \(message)\nhistory: \(history.joined(separator: ", "))")
 }
 
 var options = TerminalOptions()

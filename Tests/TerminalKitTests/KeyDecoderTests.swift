@@ -17,7 +17,9 @@ import Testing
   @Test func typedText() {
     #expect(keys("aé語") == [.character("a"), .character("é"), .character("語")])
     #expect(keys("\r\n\t\u{8}\u{7F}") == [.enter, .enter, .tab, .backspace, .backspace])
-    #expect(keys("\u{1}\u{1A}\0\u{1C}") == [.control("a"), .control("z"), .control(" "), .control("\\")])
+    #expect(
+      keys("\u{1}\u{1A}\0\u{1C}") == [.control("a"), .control("z"), .control(" "), .control("\\")]
+    )
   }
 
   @Test func escapeAndAlt() {
@@ -32,7 +34,9 @@ import Testing
     #expect(keys("\u{1B}[5;7uq") == [.unknown, .character("q")])
     #expect(keys("\u{1B}[<0;1;2Mq") == [.unknown, .character("q")])
     #expect(keys("\u{1B}Ozq") == [.unknown, .character("q")])
-    #expect(keys("\u{1B}[" + String(repeating: "1", count: 31) + "~q") == [.unknown, .character("q")])
+    #expect(
+      keys("\u{1B}[" + String(repeating: "1", count: 31) + "~q") == [.unknown, .character("q")]
+    )
   }
 
   @Test func passesOnWhatCursesKnows() {

@@ -21,7 +21,9 @@ import Testing
     let screen = VirtualScreen(
       width: 12,
       height: 2,
-      steps: [.type("ab"), .key(.down), .resize(Size(width: 6, height: 3)), .timeout, .descriptorReady]
+      steps: [
+        .type("ab"), .key(.down), .resize(Size(width: 6, height: 3)), .timeout, .descriptorReady,
+      ]
     )
     #expect(
       run(on: screen) == [

@@ -155,7 +155,8 @@ terminal_status terminal_open(void) {
   intrflush(keyboard_window, FALSE);
   nodelay(keyboard_window, TRUE);
   keypad(keyboard_window, TRUE);
-  set_escdelay(25);
+  // The standard second makes Escape feel dead. Over a slow line users can ask for more.
+  if (getenv("ESCDELAY") == NULL) set_escdelay(25);
   scrollok(stdscr, FALSE);
   prepare_crash_text();
   signals_install();

@@ -28,7 +28,7 @@ func overflowStack(_ depth: Int) -> Int {
 /// Ends the process in the way that the pressed letter stands for; false for other letters.
 func misbehave(_ letter: Character, _ screen: CursesScreen) throws -> Bool {
   switch letter {
-  case "q": return true
+  case "q", "R": return true
   case "E": throw DemoFailure()
   case "T": preconditionFailure("the demo trapped on purpose")
   case "A": abort()
@@ -44,7 +44,8 @@ func misbehave(_ letter: Character, _ screen: CursesScreen) throws -> Bool {
   return false
 }
 
-func show(_ options: TerminalOptions, timeout: Int?) throws {
+/// Shows keys until the end; whether to begin again.
+func show(_ options: TerminalOptions, timeout: Int?) throws -> Bool {
   let session = try TerminalSession(options)
   let screen = session.screen
   var message = "no key yet"
@@ -59,6 +60,7 @@ func show(_ options: TerminalOptions, timeout: Int?) throws {
   }
   session.close()
   print("closed: \(message)\nhistory: \(history.joined(separator: ", "))")
+  return message == describe(.key(.character("R")))
 }
 
 var options = TerminalOptions()
@@ -72,7 +74,7 @@ for argument in CommandLine.arguments.dropFirst() {
   }
 }
 do {
-  try show(options, timeout: timeout)
+  while try show(options, timeout: timeout) { continue }
 } catch let error as TerminalError {
   complain("demo: \(error)\n")
   exit(2)

@@ -115,12 +115,15 @@ final class PseudoTerminal {
     return nil
   }
 
-  private func drain(milliseconds: Int32) {
+  /// Reads once; whether there was anything.
+  @discardableResult
+  private func drain(milliseconds: Int32) -> Bool {
     var descriptor = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
-    guard poll(&descriptor, 1, milliseconds) > 0 else { return }
+    guard poll(&descriptor, 1, milliseconds) > 0 else { return false }
     var bytes = [UInt8](repeating: 0, count: 65536)
     let count = read(master, &bytes, bytes.count)
     if count > 0 { output += bytes[..<count] }
+    return count > 0
   }
 
   /// How a process ended.
@@ -141,7 +144,8 @@ final class PseudoTerminal {
       }
       drain(milliseconds: 20)
     }
-    drain(milliseconds: 0)
+    // The last words may still be on their way through the kernel.
+    while drain(milliseconds: 50) { continue }
     return status & 0x7F == 0 ? .exit(status >> 8 & 0xFF) : .signal(status & 0x7F)
   }
 

@@ -144,6 +144,20 @@ import Testing
     #expect(try terminal.modes() == before)
   }
 
+  @Test func canBeOpenedAgain() throws {
+    let terminal = try PseudoTerminal()
+    let before = try terminal.modes()
+    let child = try start(terminal)
+    for _ in 0..<3 {
+      terminal.type("R")
+      try terminal.expect("closed: ")
+      try terminal.expect("READY")
+    }
+    terminal.type("A")
+    #expect(try terminal.end(of: child) == .signal(SIGABRT))
+    #expect(try terminal.modes() == before)
+  }
+
   @Test func ticksWithoutKeys() throws {
     let terminal = try PseudoTerminal()
     let child = try start(terminal, ["--tick"])

@@ -48,7 +48,13 @@ let package = Package(
     .testTarget(name: "DMATraceTests", dependencies: ["DMATrace", "TestSupport"]),
     .testTarget(name: "DMATimelineTests", dependencies: ["DMATimeline", "TestSupport"]),
     .testTarget(name: "DMALintTests", dependencies: ["DMALint", "DMATimeline", "TestSupport"]),
-    .testTarget(name: "TerminalKitTests", dependencies: ["TerminalKit"]),
+    // A program for the terminal tests to start, press keys in, and kill.
+    .executableTarget(
+      name: "TerminalDemo",
+      dependencies: ["TerminalKit"],
+      path: "Tests/TerminalDemo"
+    ),
+    .testTarget(name: "TerminalKitTests", dependencies: ["TerminalKit", "TerminalDemo"]),
     .testTarget(
       name: "EndToEndTests",
       dependencies: ["dmatop", "TestSupport", "DMATimeline", "DMALint"]

@@ -8,7 +8,7 @@ import Testing
     "DMATrace": ["DMADebugCore", "Glibc"],
     "DMATimeline": ["DMADebugCore", "DMATrace"],
     "DMALint": ["DMADebugCore", "DMATrace"],
-    "TerminalKit": ["CTerminal"],
+    "TerminalKit": ["CTerminal", "Glibc"],
     "dmatop": [
       "DMADebugCore", "DMATrace", "DMATimeline", "DMALint", "TerminalKit", "ArgumentParser",
       "Glibc",

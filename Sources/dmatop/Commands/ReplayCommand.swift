@@ -29,13 +29,16 @@ struct ReplayCommand: ParsableCommand {
       try printScreen()
       return
     }
-    let path = try moment.trace == "-" ? Self.moveInputAside() : moment.trace
-    let replay = try moment.replay.open(path, gates: gates)
+    let replay = try moment.replay.open(moment.trace, gates: gates)
     var monitor = Monitor(MonitorState(path: moment.trace, moment: moment.at, replay: replay))
     do {
-      let wantsColour = !noColor && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
-      var screen = try CursesScreen(ascii: ascii, colour: wantsColour)
-      monitor.run(on: &screen)
+      let session = try TerminalSession(
+        TerminalOptions(
+          characterSet: ascii ? .ascii : .automatic,
+          colorDepth: noColor ? .monochrome : nil
+        )
+      )
+      monitor.run(on: session.screen)
     } catch {
       throw CommandError("\(error.description); 'dmatop stat' and 'dmatop dump' need no terminal")
     }
@@ -46,32 +49,26 @@ struct ReplayCommand: ParsableCommand {
     let replay = try moment.replay.open(moment.trace, gates: gates)
     var state = MonitorState(path: moment.trace, moment: moment.at, replay: replay)
     while !state.isDone { state.advance(limit: .max) }
-    let isUnicode = CursesScreen.localeIsUnicode && !ascii
-    let frame = MonitorView(isUnicode: isUnicode).frame(
+    let glyphs: Glyphs = Self.localeIsUTF8 && !ascii ? .unicode : .ascii
+    let frame = MonitorView(glyphs: glyphs).frame(
       &state,
       width: Self.dimension("COLUMNS", 100),
       height: Self.dimension("LINES", 24)
     )
     var output = StandardOutput()
-    for line in frame.lines { output.write(line + "\n") }
+    for line in frame.textRows { output.write(line + "\n") }
     if let failure = state.failure { throw failure }
+  }
+
+  /// Whether the environment asks for UTF-8.
+  private static var localeIsUTF8: Bool {
+    setlocale(LC_CTYPE, "")
+    return nl_langinfo(Int32(CODESET)).map { String(cString: $0) } == "UTF-8"
   }
 
   /// The environment's idea of a dimension of the screen.
   private static func dimension(_ name: String, _ standard: Int) -> Int {
     guard let text = getenv(name), let value = Int(String(cString: text)) else { return standard }
     return min(max(value, 20), 1000)
-  }
-
-  /// Gives standard input to the keyboard and keeps the trace on another descriptor.
-  private static func moveInputAside() throws -> String {
-    guard isatty(STDIN_FILENO) == 0 else { return "-" }
-    let trace = dup(STDIN_FILENO)
-    let terminal = Glibc.open("/dev/tty", O_RDWR)
-    guard trace >= 0, terminal >= 0, dup2(terminal, STDIN_FILENO) >= 0 else {
-      throw CommandError("there is no terminal to read keys from")
-    }
-    close(terminal)
-    return "/dev/fd/\(trace)"
   }
 }

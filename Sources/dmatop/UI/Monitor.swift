@@ -14,19 +14,19 @@ struct Monitor {
   }
 
   /// Runs until somebody quits.
-  mutating func run(on screen: inout some Screen) {
+  mutating func run(on screen: some Screen) {
+    let view = MonitorView(glyphs: screen.glyphs)
     var isRunning = true
     while isRunning {
       let size = screen.size
-      let view = MonitorView(isUnicode: screen.isUnicode)
-      let frame = view.frame(&state, width: size.width, height: size.height)
-      screen.draw(frame, cursor: nil)
+      screen.draw(view.frame(&state, width: size.width, height: size.height))
       let isReading = !state.isDone
       // A pipe that has nothing yet must not keep keys waiting.
       let input = isReading ? state.replay.waitingDescriptor : nil
-      let wait = isReading ? (input == nil ? 0 : Self.framePeriod) : -1
-      let key = screen.key(milliseconds: wait, descriptor: input)
-      if let key { isRunning = handle(key, &screen) }
+      let timeout = isReading ? (input == nil ? 0 : Self.framePeriod) : nil
+      if case .key(let key) = screen.wait(timeoutMilliseconds: timeout, descriptor: input) {
+        isRunning = handle(key, pageSize: max(1, size.height - 8))
+      }
       if isReading, isRunning { advance(input) }
     }
   }
@@ -38,8 +38,8 @@ struct Monitor {
   }
 
   /// - Returns: Whether to go on.
-  private mutating func handle(_ key: Key, _ screen: inout some Screen) -> Bool {
-    if key == .quit { return false }
+  private mutating func handle(_ key: Key, pageSize page: Int) -> Bool {
+    if key == .quitRequest || key == .control("c") { return false }
     if key == .resize { return true }
     if state.prompt != nil {
       type(key)
@@ -49,10 +49,8 @@ struct Monitor {
       state.showsHelp = false
       return true
     }
-    let page = max(1, screen.size.height - 8)
     switch key {
     case .character("q"), .character("Q"), .function(10): return false
-    case .character("\u{c}"): screen.redraw()
     case .character("?"), .function(1): state.showsHelp = true
     case .character("1"): state.view = .mappings
     case .character("2"): state.view = .errors
@@ -81,8 +79,8 @@ struct Monitor {
       state.prompt = nil
     case .escape: state.prompt = nil
     case .backspace: state.prompt = state.prompt.map { String($0.dropLast()) }
-    case .character("\u{15}"): state.prompt = ""
-    case .character(let character) where !character.isControl:
+    case .control("u"): state.prompt = ""
+    case .character(let character):
       state.prompt?.append(character)
     default: break
     }
@@ -93,11 +91,5 @@ struct Monitor {
     let position = fields.firstIndex(of: state.sort) ?? 0
     state.sort = fields[(position + step + fields.count) % fields.count]
     state.invalidate()
-  }
-}
-
-extension Character {
-  fileprivate var isControl: Bool {
-    unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f }
   }
 }

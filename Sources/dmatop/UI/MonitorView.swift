@@ -4,7 +4,7 @@ import TerminalKit
 
 /// Draws the state of the monitor into cells.
 struct MonitorView {
-  let isUnicode: Bool
+  let glyphs: Glyphs
 
   private static let barStyle = Style(foreground: .black, background: .cyan)
   private static let headingStyle = Style(foreground: .black, background: .green)
@@ -14,7 +14,7 @@ struct MonitorView {
 
   /// A picture of `width` × `height` cells.
   func frame(_ state: inout MonitorState, width: Int, height: Int) -> CellBuffer {
-    var buffer = CellBuffer(width: width, height: height)
+    var buffer = CellBuffer(size: Size(width: width, height: height))
     var top = drawHeader(&buffer, &state)
     let detail = state.view == .errors && height >= 16 ? 6 : 0
     let bottom = height - (height >= 6 ? 1 : 0) - (hasMessageLine(state) ? 1 : 0)
@@ -44,7 +44,10 @@ struct MonitorView {
     let isSmall = buffer.height < 10
     var y = 0
 
-    buffer.fill(x: 0, y: 0, width: buffer.width, height: 1, style: Self.barStyle)
+    buffer.fill(
+      Rectangle(x: 0, y: 0, width: buffer.width, height: 1),
+      style: Self.barStyle
+    )
     let mode = state.isDone ? "replay" : "reading" + percentage(state)
     let title = " dmatop  kernel \(engine.configuration.generation.version)  "
     let x = buffer.put(title, x: 0, y: 0, style: Self.barStyle)
@@ -52,9 +55,9 @@ struct MonitorView {
     // Of a long path the end says most.
     var path = displayName(state.path)
     if path.count > room, room > 1 {
-      path = (isUnicode ? "…" : "~") + String(path.suffix(room - 1))
+      path = glyphs.ellipsis + String(path.suffix(room - 1))
     }
-    buffer.put(path, x: x, y: 0, style: Self.barStyle, limit: max(0, room))
+    buffer.put(path, x: x, y: 0, style: Self.barStyle, maxWidth: max(0, room))
     buffer.put(mode, x: buffer.width - mode.count - 1, y: 0, style: Self.barStyle)
     y += 1
 
@@ -167,7 +170,7 @@ struct MonitorView {
         x: x + 1,
         y: y,
         style: Style(foreground: .yellow, bold: true),
-        limit: max(0, buffer.width - x - 1)
+        maxWidth: max(0, buffer.width - x - 1)
       )
     }
   }
@@ -181,13 +184,22 @@ struct MonitorView {
     _ visible: Int
   ) {
     let columns = MonitorColumn.fitting(buffer.width)
-    buffer.fill(x: 0, y: y, width: buffer.width, height: 1, style: Self.headingStyle)
+    buffer.fill(
+      Rectangle(x: 0, y: y, width: buffer.width, height: 1),
+      style: Self.headingStyle
+    )
     var x = 0
     for column in columns {
       var heading = column.heading
       if column.field == state.sort { heading += arrow(state.isAscending) }
       let start = column.field.isNumeric ? max(x, x + column.width - heading.count) : x
-      buffer.put(heading, x: start, y: y, style: Self.headingStyle, limit: x + column.width - start)
+      buffer.put(
+        heading,
+        x: start,
+        y: y,
+        style: Self.headingStyle,
+        maxWidth: x + column.width - start
+      )
       x += column.width + 1
     }
     y += 1
@@ -199,13 +211,23 @@ struct MonitorView {
       let isSelected = first + line == selected
       let style = isSelected ? Self.selectionStyle : .plain
       if isSelected {
-        buffer.fill(x: 0, y: y + line, width: buffer.width, height: 1, style: style)
+        buffer.fill(
+          Rectangle(x: 0, y: y + line, width: buffer.width, height: 1),
+          style: style
+        )
       }
       var x = 0
       for column in columns {
-        let text = clipped(String(escaping: column.text(rows[first + line], context).utf8), column)
-        let start = column.field.isNumeric ? x + column.width - columnsOf(text) : x
-        buffer.put(text, x: start, y: y + line, style: style, limit: column.width)
+        buffer.putField(
+          column.text(rows[first + line], context),
+          x: x,
+          y: y + line,
+          width: column.width,
+          alignment: column.field.isNumeric ? .trailing : .leading,
+          truncation: .tail,
+          ellipsis: glyphs.ellipsis,
+          style: style
+        )
         x += column.width + 1
       }
     }
@@ -216,25 +238,7 @@ struct MonitorView {
   }
 
   private func arrow(_ isAscending: Bool) -> String {
-    isUnicode ? (isAscending ? "▲" : "▼") : (isAscending ? "^" : "v")
-  }
-
-  /// A cell's text, cut where the column ends, which is shown.
-  private func clipped(_ text: String, _ column: MonitorColumn) -> String {
-    guard columnsOf(text) > column.width else { return text }
-    var kept = ""
-    var width = 0
-    for scalar in text.unicodeScalars {
-      let columns = CellWidth.columns(of: scalar)
-      if width + columns > column.width - 1 { break }
-      kept.unicodeScalars.append(scalar)
-      width += columns
-    }
-    return kept + (isUnicode ? "…" : "~")
-  }
-
-  private func columnsOf(_ text: String) -> Int {
-    text.unicodeScalars.reduce(0) { $0 + CellWidth.columns(of: $1) }
+    isAscending ? glyphs.arrowUp : glyphs.arrowDown
   }
 
   // MARK: Errors
@@ -256,7 +260,10 @@ struct MonitorView {
     _ visible: Int
   ) {
     let isWide = buffer.width >= 60
-    buffer.fill(x: 0, y: y, width: buffer.width, height: 1, style: Self.headingStyle)
+    buffer.fill(
+      Rectangle(x: 0, y: y, width: buffer.width, height: 1),
+      style: Self.headingStyle
+    )
     let heading =
       isWide ? "          TIME DRIVER       DEVICE       MESSAGE" : "DEVICE       MESSAGE"
     buffer.put(heading, x: 0, y: y, style: Self.headingStyle)
@@ -268,7 +275,10 @@ struct MonitorView {
       let isSelected = first + line == selected
       let style = isSelected ? Self.selectionStyle : report.kind.isError ? Self.errorStyle : .plain
       if isSelected {
-        buffer.fill(x: 0, y: y + line, width: buffer.width, height: 1, style: style)
+        buffer.fill(
+          Rectangle(x: 0, y: y + line, width: buffer.width, height: 1),
+          style: style
+        )
       }
       var x = 0
       if isWide {
@@ -279,7 +289,7 @@ struct MonitorView {
           x: 15,
           y: y + line,
           style: style,
-          limit: 12
+          maxWidth: 12
         )
         x = 28
       }
@@ -288,7 +298,7 @@ struct MonitorView {
         x: x,
         y: y + line,
         style: style,
-        limit: 12
+        maxWidth: 12
       )
       let message = words(report, state).split(separator: "\n").joined(separator: "; ")
       buffer.put(message, x: x + 13, y: y + line, style: style)
@@ -304,8 +314,12 @@ struct MonitorView {
     _ top: Int,
     _ height: Int
   ) {
-    let rule = isUnicode ? "─" : "-"
-    buffer.put(String(repeating: rule, count: buffer.width), x: 0, y: top, style: Style(dim: true))
+    buffer.put(
+      String(repeating: glyphs.horizontalLine, count: buffer.width),
+      x: 0,
+      y: top,
+      style: Style(dim: true)
+    )
     let selected = state.selection[MonitorState.View.errors.rawValue]
     guard selected < state.errors.count else { return }
     let report = state.errors[selected]
@@ -404,7 +418,6 @@ struct MonitorView {
       "I              invert the order",
       "\\ F4           filter: words, !word, a|b, size>4k,",
       "               dir=from, driver:nvme, age>1s, ~regex",
-      "Ctrl-L         draw anew",
       "q F10 Ctrl-C   quit", "",
       "Any key closes this.",
     ]
@@ -412,14 +425,17 @@ struct MonitorView {
     let height = min(buffer.height, lines.count + 2)
     let x = (buffer.width - width) / 2
     let y = (buffer.height - height) / 2
-    buffer.fill(x: x, y: y, width: width, height: height, style: Self.selectionStyle)
+    buffer.fill(
+      Rectangle(x: x, y: y, width: width, height: height),
+      style: Self.selectionStyle
+    )
     for (offset, line) in lines.prefix(max(0, height - 2)).enumerated() {
       buffer.put(
         line,
         x: x + 2,
         y: y + 1 + offset,
         style: Self.selectionStyle,
-        limit: max(0, width - 3)
+        maxWidth: max(0, width - 3)
       )
     }
   }

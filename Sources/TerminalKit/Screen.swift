@@ -1,0 +1,48 @@
+/// Where frames go and keys come from.
+///
+/// A program's loop looks like this with a terminal and with a test's script alike:
+///
+///     while running {
+///       var frame = CellBuffer(size: screen.size)
+///       view.draw(on: &frame)
+///       screen.draw(frame)
+///       switch screen.wait(timeoutMilliseconds: 1000) { … }
+///     }
+///
+/// A screen belongs to one thread.
+public protocol Screen: AnyObject {
+  /// The size that the next frame should have.
+  var size: Size { get }
+
+  /// The characters that this terminal can show.
+  var glyphs: Glyphs { get }
+
+  /// The colours that this terminal can show.
+  var colorDepth: ColorDepth { get }
+
+  /// Shows a frame. One of another size than the screen's is cut or padded. With `cursor` the
+  /// terminal's own cursor stands there, otherwise it is hidden.
+  func draw(_ frame: CellBuffer, cursor: Position?)
+
+  /// Waits for a key, for a descriptor to become readable, or for time to pass, whichever comes
+  /// first; keys come first when several do. `nil` waits without an end, 0 does not wait.
+  func wait(timeoutMilliseconds: Int?, descriptor: Int32?) -> Wakeup
+
+  /// Beeps, or flashes.
+  func bell()
+
+  /// Whether the mouse is reported. It takes the terminal's text selection away.
+  var reportsMouse: Bool { get set }
+}
+
+extension Screen {
+  /// Shows a frame without a cursor.
+  public func draw(_ frame: CellBuffer) {
+    draw(frame, cursor: nil)
+  }
+
+  /// Waits for a key or for time to pass.
+  public func wait(timeoutMilliseconds: Int? = nil) -> Wakeup {
+    wait(timeoutMilliseconds: timeoutMilliseconds, descriptor: nil)
+  }
+}

@@ -18,7 +18,7 @@ import Testing
       d=$(mktemp -d)
       cat >$d/inner <<EOF
       stty -a >$d/before
-      TERM=\(term) LC_ALL=\(locale) dmatop --devices \(capture)/devices.txt \(capture)/trace.txt
+      TERM=\(term) LC_ALL=\(locale) SWIFT_BACKTRACE=enable=no dmatop --devices \(capture)/devices.txt \(capture)/trace.txt
       echo status \\$? >$d/status
       stty -a >$d/after
       sleep 5
@@ -74,7 +74,7 @@ import Testing
       "xterm-256color",
       "C.UTF-8",
       "80x24",
-      "SWIFT_BACKTRACE=enable=no; kill -\(signal) $(pid)"
+      "kill -\(signal) $(pid)"
     )
     #expect(isRestored)
   }

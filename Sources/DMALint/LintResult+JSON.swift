@@ -33,11 +33,7 @@ extension LintResult {
       json.pair("malformed_lines", summary.malformedLines)
       json.key("undecided")
       json.object { json in
-        json.pair("unknown_frees", undecided.unknownFrees)
-        json.pair("unknown_lists", undecided.unknownLists)
-        json.pair("unknown_syncs", undecided.unknownSyncs)
-        json.pair("unseen_checks", undecided.unseenChecks)
-        json.pair("after_loss", undecided.afterLoss)
+        for reason in undecided.reasons { json.pair(reason.name, reason.count) }
       }
     }
   }

@@ -1,3 +1,4 @@
+import DMADebugCore
 import Glibc
 
 /// The bytes of a capture, a piece at a time: a file, a pipe, standard input or memory.
@@ -38,7 +39,7 @@ final class ByteSource {
 
   /// Opens a file, or standard input for `-`.
   init(path: String) throws(TraceError) {
-    let shown = path == "-" ? "standard input" : Escape.name(path)
+    let shown = path == "-" ? "standard input" : String(escaping: path.utf8)
     var file: Int32 = 0
     if path != "-" {
       guard !path.isEmpty, !path.utf8.contains(0) else {
@@ -79,7 +80,7 @@ final class ByteSource {
 
   /// Reads from memory, `chunk` bytes at a time.
   init(bytes: [UInt8], name: String, chunk: Int = defaultChunk) {
-    self.name = Escape.name(name)
+    self.name = String(escaping: name.utf8)
     totalSize = UInt64(bytes.count)
     isLive = false
     descriptor = -1

@@ -1,3 +1,5 @@
+import DMADebugCore
+
 /// The devices of a machine as a table beside the trace says them (`--devices FILE`).
 ///
 /// A line is `BUS DEVICE DRIVER key=value…`. The driver may hold blanks, be `-` or be left out. Known
@@ -74,7 +76,7 @@ public struct DeviceTable: Sendable {
         entries.append(try Self.entry(words))
       } catch {
         throw TraceError(
-          path: Escape.name(name),
+          path: String(escaping: name.utf8),
           problem: "line \(number): \(error.text)",
           advice: "a line is `BUS DEVICE DRIVER key=value…`: `pci 0000:00:06.0 nvme mask=64`"
         )
@@ -105,7 +107,7 @@ public struct DeviceTable: Sendable {
     if !driver.isEmpty, driver != "-" { entry.driver = driver }
     for index in keys..<words.count {
       guard let length = key(words[index]) else {
-        throw Problem(text: "`\(Escape.name(texts[index]))` is no key=value")
+        throw Problem(text: "`\(String(escaping: texts[index].utf8))` is no key=value")
       }
       let name = String(decoding: words[index].prefix(length), as: UTF8.self)
       let value = String(decoding: words[index].dropFirst(length + 1), as: UTF8.self)

@@ -190,7 +190,7 @@ extension TextDecoder {
     _ = cursor.find(0x20)
     let text = cursor.text(from: start)
     if summary.kernelRelease == nil, !text.isEmpty {
-      summary.kernelRelease = Escape.bytes(text, limit: 64)
+      summary.kernelRelease = String(escaping: text.prefix(64))
     }
   }
 

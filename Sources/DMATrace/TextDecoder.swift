@@ -163,7 +163,7 @@ struct TextDecoder {
       TraceSummary.Malformed(
         line: summary.lines,
         reason: problem.description,
-        excerpt: Escape.bytes(line, limit: 120)
+        excerpt: String(escaping: line.prefix(120))
       )
     )
   }

@@ -48,25 +48,17 @@ enum Diagnostics {
 
   /// The reasons and their counts, or `nil` when all was decided.
   static func sentence(_ undecided: Undecided) -> String? {
-    let parts = reasons(undecided).filter { $0.count > 0 }.map { "\($0.count) \($0.words)" }
+    let parts = undecided.reasons.filter { $0.count > 0 }
+      .map { "\($0.count) \(words[$0.name] ?? $0.name)" }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
-  /// Every reason: its name in machine output, in words, and its count.
-  static func reasons(_ undecided: Undecided) -> [(key: String, words: String, count: UInt64)] {
-    [
-      (
-        "unknown_frees",
-        "frees of mappings made before the trace (--complete says there were none)",
-        undecided.unknownFrees
-      ),
-      ("unknown_lists", "unmaps of scatterlists never seen mapped", undecided.unknownLists),
-      ("unknown_syncs", "syncs of mappings made before the trace", undecided.unknownSyncs),
-      (
-        "unseen_checks", "map-error checks that no probe shows (see docs/RECORDING.md)",
-        undecided.unseenChecks
-      ),
-      ("after_loss", "errors that may be effects of lost events", undecided.afterLoss),
-    ]
-  }
+  /// The reasons in words.
+  private static let words = [
+    "unknown_frees": "frees of mappings made before the trace (--complete says there were none)",
+    "unknown_lists": "unmaps of scatterlists never seen mapped",
+    "unknown_syncs": "syncs of mappings made before the trace",
+    "unseen_checks": "map-error checks that no probe shows (see docs/RECORDING.md)",
+    "after_loss": "errors that may be effects of lost events",
+  ]
 }

@@ -67,7 +67,7 @@ extension DMADebug {
 
   /// `debug_dma_unmap_sg`. The trace gives the pages; the segments are those of the mapped list.
   mutating func unmapSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
-    guard event.physicalCount > 0 else { return }
+    guard event.physicalCount > 0 || event.flags.contains(.truncated) else { return }
     guard let list = lists.find(event, batch) else {
       // The kernel's hook may still prove that it found nothing either.
       if hookShowsInternals && !knowsOrigin(of: event.device) {

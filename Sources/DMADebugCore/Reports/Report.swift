@@ -79,5 +79,14 @@ public struct Undecided: Sendable, Equatable {
   /// Mistakes that may be effects of lost events.
   public var afterLoss: UInt64 = 0
 
-  public var total: UInt64 { unknownFrees + unknownLists + unknownSyncs + unseenChecks + afterLoss }
+  /// Every reason: its name in machine output, and its count.
+  public var reasons: [(name: String, count: UInt64)] {
+    [
+      ("unknown_frees", unknownFrees), ("unknown_lists", unknownLists),
+      ("unknown_syncs", unknownSyncs), ("unseen_checks", unseenChecks),
+      ("after_loss", afterLoss),
+    ]
+  }
+
+  public var total: UInt64 { reasons.reduce(0) { $0 + $1.count } }
 }

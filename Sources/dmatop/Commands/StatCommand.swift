@@ -238,7 +238,7 @@ struct StatReport {
       }
       json.key("undecided")
       json.object { json in
-        for reason in Diagnostics.reasons(engine.undecided) { json.pair(reason.key, reason.count) }
+        for reason in engine.undecided.reasons { json.pair(reason.name, reason.count) }
       }
       json.key("total")
       json.object { append(statistics.total, to: &$0) }

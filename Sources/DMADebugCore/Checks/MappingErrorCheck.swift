@@ -3,6 +3,7 @@ extension DMADebug {
   ///
   /// The kernel calls that function itself whenever it adds a mapping and when a free finds
   /// nothing. The engine has done then what the kernel does, so its own calls are only evidence.
+  @inline(__always)
   mutating func mappingErrorHook(_ event: DMAEvent, _ names: TraceNames) {
     hookSeen = true
     switch event.caller {
@@ -30,6 +31,7 @@ extension DMADebug {
   }
 
   /// `debug_dma_mapping_error` on behalf of a driver.
+  @inline(__always)
   private mutating func check(_ event: DMAEvent) {
     guard let index = table.markChecked(event.device, event.dmaAddress) else { return }
     if event.site != NameTable.unknown { table[index].site = event.site }

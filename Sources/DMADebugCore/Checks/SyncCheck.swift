@@ -1,5 +1,6 @@
 extension DMADebug {
   /// `debug_dma_sync_single_for_cpu`, `debug_dma_sync_single_for_device`.
+  @inline(__always)
   mutating func syncSingle(_ event: DMAEvent, _ names: TraceNames) {
     // Newer kernels have no entries of type single any more, yet their syncs still refer to it.
     let reference = Reference(
@@ -39,6 +40,7 @@ extension DMADebug {
   }
 
   /// `check_sync`.
+  @inline(__always)
   private mutating func checkSync(
     _ reference: Reference,
     forCPU: Bool,

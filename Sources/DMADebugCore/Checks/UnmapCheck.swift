@@ -1,5 +1,6 @@
 extension DMADebug {
   /// `debug_dma_unmap_page`, `debug_dma_unmap_resource`, `debug_dma_unmap_phys`.
+  @inline(__always)
   mutating func unmapSingle(_ event: DMAEvent, _ names: TraceNames) {
     let isResource = event.kind == .unmapResource || event.attributes.contains(.mmio)
     let type: MappingType =
@@ -16,6 +17,7 @@ extension DMADebug {
   }
 
   /// `check_unmap`: compares a free with the entry that it ends, and ends it whatever was found.
+  @inline(__always)
   mutating func checkUnmap(_ reference: Reference, _ event: DMAEvent, _ names: TraceNames) {
     guard let index = table.findExact(reference) else {
       freeNotFound(reference, event, names)
@@ -39,6 +41,7 @@ extension DMADebug {
   }
 
   /// The comparisons of `check_unmap` in its order.
+  @inline(never)
   private mutating func compare(
     _ index: UInt32,
     _ reference: Reference,
@@ -94,6 +97,7 @@ extension DMADebug {
   }
 
   /// A free for which there is no entry, or none that fits among several.
+  @inline(never)
   private mutating func freeNotFound(
     _ reference: Reference,
     _ event: DMAEvent,

@@ -2,6 +2,7 @@ extension DMADebug {
   // MARK: Streaming mappings of one area
 
   /// `debug_dma_map_page`, `debug_dma_map_resource`, `debug_dma_map_phys`.
+  @inline(__always)
   mutating func mapSingle(_ event: DMAEvent, _ names: TraceNames) {
     let generation = configuration.generation
     let isResource = event.kind == .mapResource || event.attributes.contains(.mmio)
@@ -252,9 +253,17 @@ extension DMADebug {
   }
 
   /// `dma_entry_alloc`.
+  @inline(__always)
   mutating func takeEntry(_ event: DMAEvent) -> Bool {
     if isDisabled { return false }
-    switch pool.take() {
+    let outcome = pool.take()
+    if case .taken = outcome { return true }
+    return poolWasEmpty(outcome, event)
+  }
+
+  @inline(never)
+  private mutating func poolWasEmpty(_ outcome: EntryPool.Outcome, _ event: DMAEvent) -> Bool {
+    switch outcome {
     case .taken: break
     case .grown(let total, let message):
       if message {
@@ -270,6 +279,7 @@ extension DMADebug {
   }
 
   /// `add_dma_entry`: into the hash, then into the cacheline tracker.
+  @inline(__always)
   private mutating func insert(
     _ mapping: Mapping,
     _ event: DMAEvent,
@@ -293,6 +303,7 @@ extension DMADebug {
   }
 
   /// `active_cacheline_insert` and what `add_dma_entry` makes of it.
+  @inline(__always)
   private mutating func track(
     _ index: UInt32,
     _ physical: UInt64,
@@ -330,6 +341,7 @@ extension DMADebug {
   }
 
   /// `dma_entry_free` after `hash_bucket_del`.
+  @inline(__always)
   mutating func removeEntry(_ index: UInt32) {
     if collectsChanges { changes.append(MappingChange(isAdded: false, mapping: table[index])) }
     if table.entries[Int(index)].flags.contains(.tracked) {

@@ -30,6 +30,7 @@ struct EntryPool: Sendable {
     minimumFree = total
   }
 
+  @inline(__always)
   mutating func take() -> Outcome {
     var outcome = Outcome.taken
     if free == 0 {

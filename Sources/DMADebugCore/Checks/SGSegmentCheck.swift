@@ -10,7 +10,10 @@ extension DMADebug {
       direction: mapping.direction,
       sgCallEntries: mapping.sgCallEntries
     )
-    if let maximum = device.maximumSegmentSize, mapping.size > maximum {
+    // The kernel looks at the length that the driver passed. The trace has the length of the DMA
+    // segment, which is the same only when nothing was merged.
+    let isMerged = mapping.sgMappedEntries != mapping.sgCallEntries
+    if let maximum = device.maximumSegmentSize, mapping.size > maximum, !isMerged {
       report(
         .segmentTooLong,
         event,

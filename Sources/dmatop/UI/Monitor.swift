@@ -16,16 +16,24 @@ struct Monitor {
   /// Runs until somebody quits.
   mutating func run(on screen: some Screen) {
     let view = MonitorView(glyphs: screen.glyphs)
+    let clock = ContinuousClock()
+    var lastDraw: ContinuousClock.Instant?
     var isRunning = true
     while isRunning {
       let size = screen.size
-      screen.draw(view.frame(&state, width: size.width, height: size.height))
       let isReading = !state.isDone
+      // While reading, time goes into reading; whoever presses a key sees the answer at once.
+      let isDue = lastDraw.map { clock.now - $0 >= .milliseconds(Self.framePeriod) } ?? true
+      if isDue || !isReading {
+        screen.draw(view.frame(&state, width: size.width, height: size.height))
+        lastDraw = clock.now
+      }
       // A pipe that has nothing yet must not keep keys waiting.
       let input = isReading ? state.replay.waitingDescriptor : nil
       let timeout = isReading ? (input == nil ? 0 : Self.framePeriod) : nil
       if case .key(let key) = screen.wait(timeoutMilliseconds: timeout, descriptor: input) {
         isRunning = handle(key, pageSize: max(1, size.height - 8))
+        lastDraw = nil
       }
       if isReading, isRunning { advance(input) }
     }
@@ -34,7 +42,6 @@ struct Monitor {
   private mutating func advance(_ input: Int32?) {
     if let input, !Self.hasInput(input) { return }
     state.advance(limit: Self.eventsPerRound)
-    state.invalidate()
   }
 
   /// - Returns: Whether to go on.

@@ -43,6 +43,8 @@ struct MonitorState {
   var scroll = [0, 0]
 
   private var rowCache: (events: UInt64, rows: [Mapping])?
+  /// When the rows were made and how long that took: while reading, sorting must not take over.
+  private var rowTime: (made: ContinuousClock.Instant, duration: Duration)?
 
   init(path: String, moment: Moment, replay: Replay) {
     self.path = path
@@ -101,7 +103,10 @@ struct MonitorState {
 
   /// The live mappings that the filter lets through, sorted.
   mutating func rows() -> [Mapping] {
-    if let rowCache, rowCache.events == replay.engine.eventCount { return rowCache.rows }
+    if let rowCache, rowCache.events == replay.engine.eventCount || !isDone && isFresh {
+      return rowCache.rows
+    }
+    let start = ContinuousClock.now
     let context = context
     var rows = replay.engine.liveMappings()
     if let filter {
@@ -109,7 +114,13 @@ struct MonitorState {
     }
     rows = sorted(rows, context)
     rowCache = (replay.engine.eventCount, rows)
+    rowTime = (ContinuousClock.now, ContinuousClock.now - start)
     return rows
+  }
+
+  /// The rows were made not long ago, measured by what making them costs.
+  private var isFresh: Bool {
+    rowTime.map { ContinuousClock.now - $0.made < $0.duration * 10 } ?? false
   }
 
   private func sorted(_ rows: [Mapping], _ context: MappingContext) -> [Mapping] {

@@ -541,10 +541,11 @@ public struct ReferenceEngine {
       )
       let mapped = findExact(reference).map { buckets[$0.bucket][$0.position].sgMapped } ?? 0
       checkUnmap(reference)
-      if mapped == 0 {
-        reference.address = .max
-        reference.size = 0
-        for _ in 1..<Int(event.physicalCount) { checkUnmap(reference) }
+      reference.address = .max
+      reference.size = 0
+      for segment in 1..<max(event.physicalCount, 1) {
+        if mapped != 0, segment >= mapped { break }
+        checkUnmap(reference)
       }
     case .syncSingleForCPU, .syncSingleForDevice:
       checkSync(

@@ -214,11 +214,13 @@ extension DMADebug {
     )
     let mappedEntries = table.findExact(reference).map { table[$0].sgMappedEntries } ?? 0
     checkUnmap(reference, event, names)
-    // Without an entry the kernel goes on through the list, whose other segments were never mapped.
-    guard mappedEntries == 0, knowsOrigin(of: event.device) else { return }
+    // Without an entry, or with one of a longer list, the kernel goes on through the table, whose
+    // other segments were never mapped.
+    if mappedEntries == 0, !knowsOrigin(of: event.device) { return }
+    let limit = mappedEntries == 0 ? requested : min(requested, mappedEntries)
     reference.dmaAddress = .max
     reference.size = 0
-    for _ in 1..<max(requested, 1) { checkUnmap(reference, event, names) }
+    for _ in 1..<max(limit, 1) { checkUnmap(reference, event, names) }
   }
 
   private static func pageAligned(_ size: UInt64) -> UInt64 {

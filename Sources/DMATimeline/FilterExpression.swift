@@ -2,7 +2,7 @@
 ///
 /// `word` is part of any text of the row; `a|b` either; `!x` not; `field:text` part of that field;
 /// `field=value`, `field>4k`, `field<=1ms` compare; `~regex` and `field:~regex` match a pattern.
-public struct FilterExpression: Sendable {
+public struct FilterExpression {
   /// Something to hold a row against.
   public protocol Row {
     /// The value of a field, or `nil` when there is no field of that name.
@@ -16,11 +16,11 @@ public struct FilterExpression: Sendable {
     public let description: String
   }
 
-  enum Comparison: Sendable {
+  enum Comparison {
     case equal, less, lessOrEqual, greater, greaterOrEqual
   }
 
-  indirect enum Term: Sendable {
+  indirect enum Term {
     case any([Term])
     case not(Term)
     case word(String)
@@ -30,13 +30,18 @@ public struct FilterExpression: Sendable {
     case compare(String, Comparison, String, UInt64?)
   }
 
-  /// A regular expression. `Regex` is not `Sendable`, its source is.
-  struct Pattern: Sendable {
-    let source: String
+  /// A regular expression, compiled once.
+  struct Pattern {
+    private let regex: Regex<AnyRegexOutput>
+
+    /// - Returns: `nil` when the source is none.
+    init?(_ source: String) {
+      guard let regex = try? Regex(source) else { return nil }
+      self.regex = regex.ignoresCase()
+    }
 
     func matches(_ text: String) -> Bool {
-      guard let regex = try? Regex(source).ignoresCase() else { return false }
-      return text.firstMatch(of: regex) != nil
+      text.firstMatch(of: regex) != nil
     }
   }
 
@@ -83,10 +88,10 @@ public struct FilterExpression: Sendable {
   }
 
   private static func pattern(_ source: String) throws(ParseError) -> Pattern {
-    guard (try? Regex(source)) != nil else {
+    guard let pattern = Pattern(source) else {
       throw ParseError(description: "'\(source)' is no regular expression")
     }
-    return Pattern(source: source)
+    return pattern
   }
 
   /// `field:value`, `field>=value` … in its parts; `nil` comparison for the colon.

@@ -18,8 +18,10 @@ let package = Package(
     .target(name: "DMADebugCore"),
     // Bytes to events.
     .target(name: "DMATrace", dependencies: ["DMADebugCore"]),
+    // A machine that runs: memory, caches, IOMMU, the whole DMA-API, drivers and their mistakes.
+    .target(name: "DMASimulator", dependencies: ["DMADebugCore"]),
     // One way to walk through a source of events.
-    .target(name: "DMATimeline", dependencies: ["DMADebugCore", "DMATrace"]),
+    .target(name: "DMATimeline", dependencies: ["DMADebugCore", "DMATrace", "DMASimulator"]),
     // Rules and findings.
     .target(name: "DMALint", dependencies: ["DMADebugCore", "DMATrace"]),
     // The C shim over ncursesw.
@@ -29,7 +31,7 @@ let package = Package(
     .executableTarget(
       name: "dmatop",
       dependencies: [
-        "DMADebugCore", "DMATrace", "DMATimeline", "DMALint", "TerminalKit",
+        "DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint", "TerminalKit",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),

@@ -40,71 +40,57 @@ extension Rule {
   public init?(_ kind: Report.Kind) {
     switch kind {
     case .freeInvalidAddress:
-      self.init("DMA001", "free-invalid-address", .error, "unmap of an address that is an error")
+      self.init("DMA001", kind.name, .error, "unmap of an address that is an error")
     case .freeNotAllocated:
-      self.init("DMA002", "free-not-allocated", .error, "unmap of something that is not mapped")
+      self.init("DMA002", kind.name, .error, "unmap of something that is not mapped")
     case .freeDifferentSize:
-      self.init("DMA003", "free-size", .error, "unmap with another size than mapped")
-    case .freeWrongFunction:
-      self.init("DMA004", "free-function", .error, "unmap with the wrong function")
+      self.init("DMA003", kind.name, .error, "unmap with another size than mapped")
+    case .freeWrongFunction: self.init("DMA004", kind.name, .error, "unmap with the wrong function")
     case .freeDifferentCPUAddress:
-      self.init(
-        "DMA005",
-        "free-cpu-address",
-        .error,
-        "free with another CPU address than allocated"
-      )
+      self.init("DMA005", kind.name, .error, "free with another CPU address than allocated")
     case .freeDifferentSGCount:
-      self.init("DMA006", "free-sg-count", .error, "unmap of a list with another entry count")
+      self.init("DMA006", kind.name, .error, "unmap of a list with another entry count")
     case .freeDifferentDirection:
-      self.init("DMA007", "free-direction", .error, "unmap with another direction than mapped")
+      self.init("DMA007", kind.name, .error, "unmap with another direction than mapped")
     case .mapErrorNotChecked:
-      self.init("DMA008", "map-error-unchecked", .error, "dma_mapping_error() was never asked")
+      self.init("DMA008", kind.name, .error, "dma_mapping_error() was never asked")
     case .freeDifferentAttributes:
-      self.init("DMA009", "free-attributes", .error, "unmap with other attributes than mapped")
+      self.init("DMA009", kind.name, .error, "unmap with other attributes than mapped")
     case .syncNotAllocated:
-      self.init("DMA010", "sync-not-allocated", .error, "sync of something that is not mapped")
+      self.init("DMA010", kind.name, .error, "sync of something that is not mapped")
     case .syncOutsideRange:
-      self.init("DMA011", "sync-outside-range", .error, "sync beyond the end of the mapping")
+      self.init("DMA011", kind.name, .error, "sync beyond the end of the mapping")
     case .syncDifferentDirection:
-      self.init("DMA012", "sync-direction", .error, "sync with another direction than mapped")
+      self.init("DMA012", kind.name, .error, "sync with another direction than mapped")
     case .syncReadOnlyForCPU:
-      self.init(
-        "DMA013",
-        "sync-read-only-for-cpu",
-        .error,
-        "sync for the CPU of memory for the device"
-      )
+      self.init("DMA013", kind.name, .error, "sync for the CPU of memory for the device")
     case .syncWriteOnlyToDevice:
-      self.init(
-        "DMA014",
-        "sync-write-only-to-device",
-        .error,
-        "sync for the device of memory for the CPU"
-      )
+      self.init("DMA014", kind.name, .error, "sync for the device of memory for the CPU")
     case .syncDifferentSGCount:
-      self.init("DMA015", "sync-sg-count", .error, "sync of a list with another entry count")
+      self.init("DMA015", kind.name, .error, "sync of a list with another entry count")
     case .overlappingCacheline:
-      self.init("DMA016", "cacheline-overlap", .error, "mapping of a cacheline that is mapped")
+      self.init("DMA016", kind.name, .error, "mapping of a cacheline that is mapped")
     case .segmentTooLong:
-      self.init("DMA017", "sg-segment-length", .error, "sg segment longer than the device takes")
+      self.init("DMA017", kind.name, .error, "sg segment longer than the device takes")
     case .segmentAcrossBoundary:
-      self.init("DMA018", "sg-segment-boundary", .error, "sg segment across a boundary")
+      self.init("DMA018", kind.name, .error, "sg segment across a boundary")
+    case .mapsStack: self.init("DMA023", kind.name, .error, "mapping of memory on a stack")
+    case .mapsKernelText:
+      self.init("DMA024", kind.name, .error, "mapping of kernel text or read-only data")
+    case .mapsVmalloc:
+      self.init("DMA025", kind.name, .error, "mapping of vmalloc memory by its CPU address")
+    case .mapsInvalidArea:
+      self.init("DMA026", kind.name, .error, "mapping of an address that is no memory")
+    case .mapsRAMAsResource:
+      self.init("DMA027", kind.name, .error, "RAM mapped with dma_map_resource()")
     case .pendingAtUnbind:
-      self.init("DMA019", "leak-at-unbind", .error, "mappings left when the driver was unbound")
+      self.init("DMA019", kind.name, .error, "mappings left when the driver was unbound")
     case .exceededOverlap:
-      self.init(
-        "DMA020",
-        "cacheline-overflow",
-        .error,
-        "more than 7 mappings share a cacheline"
-      )
+      self.init("DMA020", kind.name, .error, "more than 7 mappings share a cacheline")
     case .poolGrown:
-      self.init("DMA021", "pool-grown", .note, "more mappings than dma-debug had entries for")
-    case .outOfMemory:
-      self.init("DMA022", "debug-disabled", .warning, "dma-debug ran out of memory")
-    case .filterEnabled, .filterDisabled:
-      return nil
+      self.init("DMA021", kind.name, .note, "more mappings than dma-debug had entries for")
+    case .outOfMemory: self.init("DMA022", kind.name, .warning, "dma-debug ran out of memory")
+    case .filterEnabled, .filterDisabled: return nil
     }
   }
 

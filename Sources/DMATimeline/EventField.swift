@@ -89,7 +89,7 @@ public enum EventField: String, Sendable, CaseIterable {
     case .physicalAddress: return physicalAddress(event, batch)
     case .cpuAddress:
       switch event.kind {
-      case .alloc, .free, .allocPages, .freePages: return .address(event.address)
+      case .alloc, .free, .allocPages, .freePages, .mapSingleCheck: return .address(event.address)
       default: return .none
       }
     case .attributes: return event.kind.isCall ? .text(event.attributes.traceText) : .none
@@ -119,7 +119,8 @@ public enum EventField: String, Sendable, CaseIterable {
     switch event.kind {
     case .mapSG, .syncSGForCPU, .syncSGForDevice:
       return event.segmentCount > 0 ? .address(batch.segmentAddress(event, 0)) : .none
-    case .unmapSG, .mapSGError, .marker, .driverProbe, .busNotify, .driverUnbind, .lost, .other:
+    case .unmapSG, .mapSGError, .marker, .driverProbe, .busNotify, .driverUnbind, .mapSingleCheck,
+      .deviceDescription, .lost, .other:
       return .none
     default:
       return .address(event.dmaAddress)
@@ -133,7 +134,7 @@ public enum EventField: String, Sendable, CaseIterable {
         (0..<Int(event.segmentCount)).reduce(0) { $0 &+ batch.segmentLength(event, $1) }
       )
     case .unmapSG, .mapSGError, .marker, .driverProbe, .busNotify, .driverUnbind, .mappingError,
-      .other:
+      .deviceDescription, .iommuFault, .other:
       return .none
     default:
       return .number(event.size)
@@ -178,7 +179,10 @@ extension DMAEvent.Kind {
     case .busNotify: "bus_notify"
     case .driverUnbind: "driver_unbind"
     case .marker: "marker"
+    case .mapSingleCheck: "dma_map_single"
+    case .deviceDescription: "device"
     case .swiotlbBounced: "swiotlb_bounced"
+    case .iommuFault: "io_page_fault"
     case .lost: "lost"
     case .other: "other"
     }
@@ -187,8 +191,8 @@ extension DMAEvent.Kind {
   /// Whether it is a call of the DMA-API with direction and attributes.
   var isCall: Bool {
     switch self {
-    case .mappingError, .driverProbe, .busNotify, .driverUnbind, .marker, .swiotlbBounced, .lost,
-      .other:
+    case .mappingError, .driverProbe, .busNotify, .driverUnbind, .mapSingleCheck, .marker,
+      .deviceDescription, .swiotlbBounced, .iommuFault, .lost, .other:
       false
     default: true
     }

@@ -21,6 +21,8 @@ struct EventCode: Equatable {
   static let unbindProbe = EventCode(rawValue: 112)
 
   static let record = EventCode(rawValue: 113)
+  static let mapSingleProbe = EventCode(rawValue: 114)
+  static let pageFault = EventCode(rawValue: 115)
 
   /// The kind of a `dma:*` tracepoint.
   @inline(__always)
@@ -49,7 +51,7 @@ struct EventCode: Equatable {
       let system = cursor.text(from: start)
       cursor.at += 1
       for known in Self.understoodSystems where Self.equals(system, known) {
-        self = .understood
+        self = cursor.isAt("io_page_fault") ? .pageFault : .understood
         return
       }
     } else {
@@ -105,13 +107,15 @@ struct EventCode: Equatable {
     ("user_stack", .userStack),
     ("map", .iommu),
     ("unmap", .iommu),
-    ("io_page_fault", .iommu),
+    ("io_page_fault", .pageFault),
     ("add_device_to_group", .iommu),
     ("remove_device_from_group", .iommu),
     ("attach_device_to_domain", .iommu),
     ("detach_device_from_domain", .iommu),
     ("dma_mapping_error", .mappingErrorProbe),
     ("debug_dma_mapping_error", .mappingErrorProbe),
+    ("dma_map_single", .mapSingleProbe),
+    ("debug_dma_map_single", .mapSingleProbe),
     ("bus_notify", .notifyProbe),
     ("dma_debug_device_change", .notifyProbe),
     ("driver_probe", .bindProbe),

@@ -14,7 +14,7 @@ extension TextDecoder {
   ) -> LineResult {
     var cursor = start
     switch code {
-    case .mappingErrorProbe, .notifyProbe, .bindProbe, .unbindProbe:
+    case .mappingErrorProbe, .notifyProbe, .bindProbe, .unbindProbe, .mapSingleProbe:
       cursor.skipSpaces()
       return probe(code, cursor, &event, &batch)
     case .markerText, .bareAddress:
@@ -47,6 +47,9 @@ extension TextDecoder {
       return .decoration
     case .understood:
       return understood(cursor, &event, &batch)
+    case .pageFault:
+      cursor.skipSpaces()
+      return pageFault(cursor, &event, &batch)
     case .iommu:
       cursor.skipSpaces()
       if cursor.isAt("IOMMU:") { return understood(cursor, &event, &batch) }
@@ -101,12 +104,68 @@ extension TextDecoder {
     _ batch: inout EventBatch
   ) -> LineResult {
     var event = start
+    if text.isAt("dma-api: device "), device(text, &event) {
+      deliver(event, &batch)
+      return .event
+    }
     event.kind = .marker
     event.payload = UInt32(truncatingIfNeeded: batch.text.count)
     event.segmentCount = UInt32(truncatingIfNeeded: text.count)
     batch.text.append(contentsOf: UnsafeBufferPointer(start: text.at, count: text.count))
     deliver(event, &batch)
     return .event
+  }
+
+  /// `dma-api: device BUS DEVICE DRIVER key=value…`: a line of a device table as a marker.
+  private mutating func device(_ text: Cursor, _ event: inout DMAEvent) -> Bool {
+    let prefix = "dma-api: device ".utf8.count
+    let line = UnsafeBufferPointer(start: text.at + prefix, count: text.count - prefix)
+    guard let table = try? DeviceTable(bytes: Array(line), name: "marker"),
+      let entry = table.entries.first
+    else { return false }
+    event.kind = .deviceDescription
+    event.device = DeviceID(rawValue: names.devices.intern(entry.device))
+    event.driver = DriverID(rawValue: names.drivers.intern(entry.bus))
+    event.size = entry.maximumSegmentSize ?? 0
+    event.dmaAddress = entry.segmentBoundary ?? 0
+    event.address = UInt64(entry.mask ?? 0)
+    return true
+  }
+
+  /// `IOMMU:driver 0000:00:06.0 iova=0x00000000fffff000 flags=0x0001`
+  private mutating func pageFault(
+    _ start: Cursor,
+    _ event: inout DMAEvent,
+    _ batch: inout EventBatch
+  ) -> LineResult {
+    var cursor = start
+    if cursor.skip("IOMMU:") {
+      cursor.skipSpaces()
+      let driver = cursor.at
+      if cursor.find(0x20), cursor.at > driver {
+        let length = cursor.at - driver
+        event.driver = DriverID(rawValue: driverCache.number(driver, length, in: &names.drivers))
+        cursor.skipSpaces()
+        let name = cursor.at
+        Self.skipText(&cursor)
+        if cursor.at > name {
+          let number = deviceCache.number(name, cursor.at - name, in: &names.devices)
+          event.device = DeviceID(rawValue: number)
+        }
+        cursor.skipSpaces()
+        if cursor.skip("iova="), let address = cursor.hex() {
+          event.dmaAddress = address
+          cursor.skipSpaces()
+          if cursor.skip("flags="), let flags = cursor.hex() { event.address = flags }
+          event.kind = .iommuFault
+          deliver(event, &batch)
+          return .event
+        }
+      }
+    }
+    stacks.forget(cpu: event.cpu)
+    problem = "a field of io_page_fault is missing"
+    return .malformed
   }
 
   /// A dma_buf, dma_fence or iommu event. What device it names is all that is read of it.
@@ -181,6 +240,8 @@ extension TextDecoder {
     let code: EventCode
     if cursor.skip("debug_dma_mapping_error") {
       code = .mappingErrorProbe
+    } else if cursor.skip("debug_dma_map_single") {
+      code = .mapSingleProbe
     } else if cursor.skip("dma_debug_device_change") {
       code = .notifyProbe
     } else if cursor.skip("really_probe") {
@@ -277,6 +338,13 @@ extension TextDecoder {
         guard let address = cursor.number() else { return "dma_addr is no address" }
         event.dmaAddress = address
         sawAddress = true
+      } else if code == .mapSingleProbe, cursor.skip("addr=") {
+        guard let address = cursor.number() else { return "addr is no address" }
+        event.address = address
+        sawAddress = true
+      } else if code == .mapSingleProbe, cursor.skip("size=") {
+        guard let size = cursor.number() else { return "size is no number" }
+        event.size = size
       } else if code == .mappingErrorProbe, cursor.skip("caller=") {
         guard let name = value(&cursor) else { return "caller does not end" }
         if isLastLine, name.contains(UInt8(ascii: "[")), name.last != UInt8(ascii: "]") {
@@ -306,6 +374,9 @@ extension TextDecoder {
       // A line that is cut off may end in the address: then it lacks what the lines before had.
       guard sawCaller || !isLastLine || !hookHasCaller else { return "the line is cut off" }
       event.kind = .mappingError
+    case .mapSingleProbe:
+      guard sawAddress else { return "the probe has no addr" }
+      event.kind = .mapSingleCheck
     case .notifyProbe:
       guard sawAction else { return "the probe has no action" }
       event.kind = .busNotify

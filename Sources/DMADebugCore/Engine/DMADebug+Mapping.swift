@@ -23,7 +23,9 @@ extension DMADebug {
     // dma-debug itself asks for the map error here: an older unchecked entry becomes checked.
     let asksMapError = !isResource || generation.hasPhyType
     if asksMapError { mapping.flags.insert(.ownHitPending) }
-    add(mapping, event, names, asksMapError: asksMapError)
+    guard takeEntry(event) else { return }
+    if layout != nil { checkArea(event, isResource: isResource, names) }
+    insert(mapping, event, names, asksMapError: asksMapError)
   }
 
   // MARK: Scatterlists
@@ -35,6 +37,7 @@ extension DMADebug {
     let listed = Int(lists[list].listedSegments)
     let physicalCount = Int(event.physicalCount)
     let device = state(of: event.device)
+    if layout != nil { checkAreas(event, batch, names) }
     var live: UInt32 = 0
     for segment in 0..<listed {
       var mapping = newMapping(event)
@@ -126,7 +129,7 @@ extension DMADebug {
   mutating func allocate(_ event: DMAEvent, _ names: TraceNames) {
     let isCoherent = event.kind == .alloc
     let isHashed = event.flags.contains(.hashedPointer)
-    guard event.address != 0, DirectMap.isMemory(event.address, isHashed: isHashed) else { return }
+    guard event.address != 0, isMemory(event.address, isHashed: isHashed) else { return }
     let device = state(of: event.device)
     directMap.remember(pointer: event.address, event.device, event.dmaAddress)
     if !isHashed {
@@ -167,7 +170,7 @@ extension DMADebug {
   /// `debug_dma_free_coherent`, `debug_dma_free_pages`.
   mutating func free(_ event: DMAEvent, _ names: TraceNames) {
     let isHashed = event.flags.contains(.hashedPointer)
-    guard event.address != 0, DirectMap.isMemory(event.address, isHashed: isHashed) else { return }
+    guard event.address != 0, isMemory(event.address, isHashed: isHashed) else { return }
     let isCoherent = event.kind == .free
     let reference = Reference(
       device: event.device,
@@ -394,6 +397,23 @@ extension DMADebug {
   /// The offset of the direct map has become known.
   private mutating func trackAll() {
     for device in devices.indices { trackLate(device) }
+  }
+
+  /// Takes over what a marker says of the kernel's address space.
+  mutating func learn(_ layout: MemoryLayout) {
+    self.layout = layout
+    guard let direct = layout.directMap else { return }
+    directMap.isTold(offset: direct.lowerBound, size: direct.upperBound - direct.lowerBound)
+    trackAll()
+  }
+
+  /// Whether the kernel would take the pointer for memory at all
+  /// (`is_vmalloc_addr` or `virt_addr_valid`): what is neither makes no entry.
+  private func isMemory(_ pointer: UInt64, isHashed: Bool) -> Bool {
+    if !isHashed, let layout, let direct = layout.directMap, let vmalloc = layout.vmalloc {
+      return direct.contains(pointer) || vmalloc.contains(pointer)
+    }
+    return DirectMap.isMemory(pointer, isHashed: isHashed)
   }
 
   /// Puts allocations whose physical address has become known into the cacheline tracker, without

@@ -18,6 +18,8 @@ public struct DMADebug: Sendable {
   var lists = SGListTable()
   var devices: [DeviceState] = []
   var directMap = DirectMap()
+  /// What a marker told about the kernel's address space.
+  var layout: MemoryLayout?
   var filter: DriverFilter
 
   /// Everything is disabled for good: `dma_debug=off`, or out of memory.
@@ -161,6 +163,14 @@ public struct DMADebug: Sendable {
     devices[index].segmentBoundary = description.segmentBoundary
   }
 
+  /// A line of a device table in the trace itself; the driver comes with its probe.
+  private mutating func describe(_ event: DMAEvent, _ names: TraceNames) {
+    let index = state(of: event.device)
+    if event.driver != .unknown { devices[index].bus = event.driver }
+    if event.size != 0 { devices[index].maximumSegmentSize = event.size }
+    if event.dmaAddress != 0 { devices[index].segmentBoundary = event.dmaAddress }
+  }
+
   /// The index of a device's state, which is made when it is new.
   @inline(__always)
   mutating func state(of device: DeviceID) -> Int {
@@ -185,6 +195,7 @@ public struct DMADebug: Sendable {
     case .busNotify: busNotify(event, names)
     case .driverUnbind: driverUnbind(event)
     case .lost: eventsLost()
+    case .deviceDescription: describe(event, names)
     default:
       if isDisabled {
         if event.kind == .marker { marker(event, batch, names) }
@@ -211,8 +222,9 @@ public struct DMADebug: Sendable {
     case .syncSGForCPU, .syncSGForDevice: syncSG(event, batch, names)
     case .mappingError: mappingErrorHook(event, names)
     case .marker: marker(event, batch, names)
-    case .mapSGError, .allocSGTableError, .swiotlbBounced, .other: break
-    case .driverProbe, .busNotify, .driverUnbind, .lost: break
+    case .mapSingleCheck: checkMapSingle(event, names)
+    case .mapSGError, .allocSGTableError, .swiotlbBounced, .iommuFault, .other: break
+    case .driverProbe, .busNotify, .driverUnbind, .deviceDescription, .lost: break
     }
   }
 
@@ -230,6 +242,10 @@ public struct DMADebug: Sendable {
   /// A marker of user space may write a virtual file: `dma-api: write FILE VALUE`.
   private mutating func marker(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
     let text = batch.markerText(event)
+    if text.starts(with: Self.layoutMarker) {
+      learn(MemoryLayout(text.dropFirst(Self.layoutMarker.count)))
+      return
+    }
     guard text.starts(with: Self.writeMarker) else { return }
     let rest = text.dropFirst(Self.writeMarker.count)
     let file = rest.prefix { $0 != 0x20 }
@@ -241,6 +257,7 @@ public struct DMADebug: Sendable {
     if outcome != nil { refusedWrites += 1 }
   }
 
+  private static let layoutMarker = Array("dma-api: layout ".utf8)
   private static let writeMarker = Array("dma-api: write ".utf8)
 
   private mutating func eventsLost() {

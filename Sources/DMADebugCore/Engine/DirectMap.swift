@@ -9,6 +9,8 @@ struct DirectMap: Sendable {
   private static let rememberedPointers = 4096
 
   private(set) var offset: UInt64?
+  /// Bytes of it, when somebody told.
+  private var reach: UInt64?
   private var largestPhysical: UInt64 = 0
   /// Recent allocations by pointer, for frees that pass the pointer of another one.
   private var pointers: [(pointer: UInt64, device: DeviceID, dmaAddress: UInt64)] = []
@@ -33,10 +35,17 @@ struct DirectMap: Sendable {
     return true
   }
 
+  /// Takes over what a marker says of it.
+  mutating func isTold(offset: UInt64, size: UInt64) {
+    self.offset = offset
+    reach = size
+  }
+
   /// The physical address behind a raw pointer, when it points into the direct map.
   func physical(of pointer: UInt64) -> UInt64? {
     guard let offset, pointer >= offset else { return nil }
     let physical = pointer - offset
+    if let reach { return physical < reach ? physical : nil }
     var reach = Self.smallestReach
     while reach <= largestPhysical, reach < 1 << 52 { reach <<= 1 }
     return physical < reach ? physical : nil

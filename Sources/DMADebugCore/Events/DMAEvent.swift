@@ -26,11 +26,21 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
     case busNotify
     /// A driver has left a device (`device_unbind_cleanup`).
     case driverUnbind
+    /// A hit on `debug_dma_map_single`: ``DMAEvent/address`` is the CPU address, ``DMAEvent/size``
+    /// the length that a driver is about to map.
+    case mapSingleCheck
     // The rest.
     /// Text that user space wrote to `trace_marker`.
     case marker
+    /// A marker `dma-api: device …`, a line of a device table: ``DMAEvent/driver`` is the bus,
+    /// ``DMAEvent/size`` the longest segment in bytes and ``DMAEvent/dmaAddress`` the segment
+    /// boundary mask, 0 when it does not say.
+    case deviceDescription
     /// `swiotlb:swiotlb_bounced`.
     case swiotlbBounced
+    /// `iommu:io_page_fault`: ``DMAEvent/dmaAddress`` is the IOVA, ``DMAEvent/address`` the flags,
+    /// ``DMAEvent/driver`` who reported it.
+    case iommuFault
     /// The tracer lost events here; ``DMAEvent/size`` is how many, 0 when unknown.
     case lost
     /// An event of a kind that is understood but moves nothing in the engine (dma_fence, dma_buf…).

@@ -156,6 +156,19 @@ public enum KernelMessage {
       text.append("] [boundary=")
       text.append(address: report.value)
       text.append("]")
+    case .mapsStack:
+      text.append("device driver maps memory from stack [addr=")
+      text.append(hex: reference?.cpuAddress ?? 0, digits: 16)
+      text.append("]")
+    case .mapsKernelText:
+      appendArea("device driver maps memory from kernel text or rodata", reference, &text)
+    case .mapsVmalloc:
+      appendArea("device driver maps memory from vmalloc area", reference, &text)
+    case .mapsInvalidArea:
+      appendArea("device driver maps memory from invalid area", reference, &text)
+    case .mapsRAMAsResource:
+      text.append("dma_map_resource called for RAM address ")
+      text.append(address: reference?.cpuAddress)
     case .pendingAtUnbind:
       text.append("device driver has pending DMA allocations while released from device [count=")
       text.append(decimal: report.value)
@@ -184,6 +197,19 @@ public enum KernelMessage {
   private static func appendAddress(_ address: UInt64?, _ text: inout TextBuffer) {
     text.append(" [device address=")
     text.append(address: address)
+    text.append("]")
+  }
+
+  private static func appendArea(
+    _ words: StaticString,
+    _ reference: Reference?,
+    _ text: inout TextBuffer
+  ) {
+    text.append(words)
+    text.append(" [addr=")
+    text.append(hex: reference?.cpuAddress ?? 0, digits: 16)
+    text.append("] [len=")
+    text.append(decimal: reference?.size ?? 0)
     text.append("]")
   }
 

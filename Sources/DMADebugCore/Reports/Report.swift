@@ -23,6 +23,11 @@ public struct Report: Sendable {
     case overlappingCacheline
     case segmentTooLong
     case segmentAcrossBoundary
+    case mapsStack
+    case mapsKernelText
+    case mapsVmalloc
+    case mapsInvalidArea
+    case mapsRAMAsResource
     // dma_debug_device_change
     case pendingAtUnbind
     // Lines of the log that are no error of a driver.

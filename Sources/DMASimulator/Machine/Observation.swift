@@ -1,0 +1,53 @@
+/// What the machine itself notices: the effect of a mistake, where dma-debug may see none.
+public struct Observation: Sendable {
+  public enum Kind: String, Sendable, CaseIterable {
+    /// The CPU read bytes that were there before the device's.
+    case staleCPURead = "stale-cpu-read"
+    /// The device read bytes that were there before the CPU's.
+    case staleDeviceRead = "stale-device-read"
+    /// Somebody read bytes that belong to somebody else.
+    case foreignBytes = "foreign-bytes"
+    /// The IOMMU stopped an access.
+    case iommuFault = "iommu-fault"
+    /// The device accessed an address behind which there is nothing.
+    case busError = "bus-error"
+    /// The device accessed memory that is private to a confidential VM.
+    case privateMemory = "private-memory"
+    /// Addresses of a mapping do not fit the device's mask.
+    case addressOverflow = "address-overflow"
+    /// The bounce buffer is full.
+    case swiotlbFull = "swiotlb-full"
+    /// There are no more IO virtual addresses.
+    case iovaExhausted = "iova-exhausted"
+    /// `dma_map_single()` refused memory of vmalloc.
+    case vmallocRejected = "vmalloc-rejected"
+    /// `dma_map_resource()` refused RAM.
+    case resourceRejected = "resource-rejected"
+    /// `dma_set_mask()` refused.
+    case maskRejected = "mask-rejected"
+    /// `dma_pool_destroy()` with blocks in use.
+    case poolBusy = "pool-busy"
+    /// `dma_pool_free()` of a free block.
+    case poolDoubleFree = "pool-double-free"
+    /// A free block of a pool was written to.
+    case poolCorrupted = "pool-corrupted"
+    /// Memory could not be allocated.
+    case allocationFailed = "allocation-failed"
+    /// IO virtual addresses are still allocated after the last driver has left.
+    case leakedIOVA = "leaked-iova"
+    /// Slots of the bounce buffer are still in use after the last driver has left.
+    case leakedSlots = "leaked-swiotlb-slots"
+    /// Something that cannot be right in the simulation's own eyes.
+    case scenario = "scenario"
+  }
+
+  public var kind: Kind
+  /// Nanoseconds of simulated time.
+  public var time: UInt64
+  /// The device that it is about; `nil` for the machine.
+  public var device: String?
+  /// A DMA or physical address.
+  public var address: UInt64
+  /// Number of the injected fault that caused it; `nil` when none is known to.
+  public var fault: Int?
+}

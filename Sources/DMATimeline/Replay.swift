@@ -23,6 +23,19 @@ public struct ReplayOptions: Sendable {
   public var devices: DeviceTable?
 
   public init() {}
+
+  /// The configuration of an engine.
+  public func configuration(_ generation: KernelGeneration) -> Configuration {
+    var configuration = Configuration(generation: generation)
+    configuration.entries = entries
+    configuration.driverFilter = Array(driverFilter.utf8)
+    configuration.isOff = isOff
+    configuration.allErrors = allErrors
+    configuration.numErrors = numErrors
+    configuration.isCoherentMachine = isCoherentMachine
+    configuration.isComplete = isComplete
+    return configuration
+  }
 }
 
 /// Why a kernel generation was picked.
@@ -73,15 +86,7 @@ public struct Replay {
     var descriptions: [(DeviceID, DeviceDescription)] = []
     if let table = options.devices { descriptions = table.intern(into: &reader.names) }
     let (generation, origin) = try Self.generation(options, &reader, &waiting, &hasEnded)
-    var configuration = Configuration(generation: generation)
-    configuration.entries = options.entries
-    configuration.driverFilter = Array(options.driverFilter.utf8)
-    configuration.isOff = options.isOff
-    configuration.allErrors = options.allErrors
-    configuration.numErrors = options.numErrors
-    configuration.isCoherentMachine = options.isCoherentMachine
-    configuration.isComplete = options.isComplete
-    engine = DMADebug(configuration)
+    engine = DMADebug(options.configuration(generation))
     for (device, description) in descriptions { engine.describe(device, description) }
     self.origin = origin
     self.reader = reader
@@ -146,6 +151,21 @@ public struct Replay {
     }
     if currentNames == nil { currentNames = reader.names }
     return true
+  }
+
+  /// Looks once for more events, of a source that makes them as time passes.
+  ///
+  /// - Returns: Whether there is something to do now: an event, or the end.
+  public mutating func refill() throws(TraceError) -> Bool {
+    if position < batch.events.count || !waiting.isEmpty || hasEnded { return true }
+    currentNames = nil
+    position = 0
+    if try !reader.read(into: &batch) {
+      hasEnded = true
+      batch.removeAll()
+      return true
+    }
+    return !batch.events.isEmpty
   }
 
   /// The event that ``step()`` will apply. Call ``fill()`` first.
@@ -237,6 +257,12 @@ public struct Replay {
   ) throws(TraceError) -> Bool {
     while try step(to: moment) { visit(&self, lastEvent) }
     return hasMet
+  }
+
+  /// Milliseconds after which to look again, when everything that there is was applied and a
+  /// source makes more as time passes.
+  public var pace: Int? {
+    position >= batch.events.count && waiting.isEmpty && !hasEnded ? reader.pace : nil
   }
 
   private static func timeLimit(_ text: String, _ clock: TraceSummary.Clock) -> UInt64? {

@@ -50,17 +50,8 @@ public struct DeviceTable: Sendable {
   ///
   /// - Throws: ``TraceError`` when it cannot be read; for a wrong line with the number of the line.
   public init(path: String) throws(TraceError) {
-    let source = try ByteSource(path: path)
-    var bytes: [UInt8] = []
-    while !source.ended {
-      try source.fill()
-      bytes.append(contentsOf: source.bytes)
-      source.consume(source.bytes.count)
-      if bytes.count > Self.maximumSize {
-        throw TraceError(path: source.name, problem: "is too large for a device table")
-      }
-    }
-    try self.init(bytes: bytes, name: source.name)
+    let bytes = try FileBytes.read(path, limit: Self.maximumSize)
+    try self.init(bytes: bytes, name: path == "-" ? "<stdin>" : path)
   }
 
   /// Reads a table that is in memory.

@@ -16,12 +16,20 @@ public protocol TraceReader {
   /// The descriptor of a pipe or terminal, on which a read may have to wait; `nil` for a file.
   var liveDescriptor: Int32? { get }
 
+  /// Milliseconds after which to look for more events, for a source that makes them as time
+  /// passes; `nil` for one that has them.
+  var pace: Int? { get }
+
   /// Empties `batch` and fills it with the next events.
   ///
   /// - Returns: `false` when the input has ended; the batch is empty then. It may also be empty with
   ///   more to come, when nothing of interest was met for a long while.
   /// - Throws: ``TraceError`` when the input cannot be read or is not a capture.
   mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool
+}
+
+extension TraceReader {
+  public var pace: Int? { nil }
 }
 
 /// A capture that cannot be read. Its description says what is wrong and what to do.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DMASimulator
 import DMATrace
 import Glibc
 
@@ -20,7 +21,7 @@ struct Dmatop: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       ReplayCommand.self, LogCommand.self, FSCommand.self, StatCommand.self, DumpCommand.self,
-      LintCommand.self,
+      LintCommand.self, SimCommand.self,
     ],
     defaultSubcommand: ReplayCommand.self
   )
@@ -32,6 +33,8 @@ struct Dmatop: ParsableCommand {
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
     } catch let error as TraceError {
+      fail(error.description)
+    } catch let error as ScenarioError {
       fail(error.description)
     } catch let error as CommandError {
       fail(error.description)

@@ -10,6 +10,8 @@ struct CachelineTracker: Sendable {
     case overlap(intended: Bool, exceeded: Bool)
   }
 
+  /// Bytes of a cacheline (`L1_CACHE_BYTES`).
+  static let lineSize: UInt64 = 64
   /// The largest overlap that is stored.
   static let maximumOverlap: UInt64 = 7
 

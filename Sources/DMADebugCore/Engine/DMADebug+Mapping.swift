@@ -330,7 +330,7 @@ extension DMADebug {
     }
     if attributes.contains(.skipCPUSync) { return }
     if intended && firstIntended { return }
-    if generation.silentOnCoherentMachines && configuration.isCoherentMachine { return }
+    if generation.silentOnCoherentMachines && isCoherentMachine { return }
     if losses > 0 {
       undecided.afterLoss += 1
       return
@@ -397,6 +397,11 @@ extension DMADebug {
   /// The offset of the direct map has become known.
   private mutating func trackAll() {
     for device in devices.indices { trackLate(device) }
+  }
+
+  /// Whether the machine's DMA alignment is smaller than a cacheline.
+  private var isCoherentMachine: Bool {
+    layout?.alignment.map { $0 < CachelineTracker.lineSize } ?? configuration.isCoherentMachine
   }
 
   /// Takes over what a marker says of the kernel's address space.

@@ -55,6 +55,22 @@ public struct KernelGeneration: Sendable, Equatable {
     )
   }
 
+  /// Whether it is that version or a later one; a version that is none counts as later.
+  public func isAtLeast(_ other: String) -> Bool {
+    func numbers(_ text: String) -> [Int] {
+      text.split(separator: ".").prefix(3).map { Int($0.prefix { $0.isNumber }) ?? 0 }
+    }
+    let own = numbers(version)
+    let wanted = numbers(other)
+    for index in 0..<max(own.count, wanted.count) {
+      // A version without patch level means the newest of its series.
+      let a = index < own.count ? own[index] : index < 2 ? 0 : .max
+      let b = index < wanted.count ? wanted[index] : 0
+      if a != b { return a > b }
+    }
+    return true
+  }
+
   private init(version: String, _ major: Int, _ minor: Int, _ patch: Int) {
     self.version = version
     let atLeast = { (wanted: (Int, Int)) in (major, minor) >= wanted }

@@ -16,11 +16,18 @@ struct MemoryLayout: Sendable {
   /// `ram=`: physical addresses of memory, may be given several times.
   private(set) var memory: [Range<UInt64>] = []
 
+  /// `alignment=`: cache alignment of DMA in bytes, decimal.
+  private(set) var alignment: UInt64?
+
   private static let maximumRanges = 64
 
   /// Reads the words of a marker; those that are no `KEY=START-END` in hexadecimal are passed over.
   init(_ words: some Collection<UInt8>) {
     for word in words.split(separator: 0x20) {
+      if word.starts(with: "alignment=".utf8) {
+        alignment = UInt64(String(decoding: word.dropFirst(10), as: UTF8.self))
+        continue
+      }
       guard let equals = word.firstIndex(of: 0x3d),
         let range = Self.range(word[word.index(after: equals)...])
       else { continue }

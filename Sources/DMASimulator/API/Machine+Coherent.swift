@@ -8,6 +8,9 @@ extension Machine {
     public var dmaAddress: UInt64
   }
 
+  /// Bytes that an allocation may have.
+  private static let largestAllocation: UInt64 = 1 << 30
+
   // MARK: Ia: coherent
 
   /// `dma_alloc_coherent()`: zeroed memory, `nil` when there is none that the device can reach.
@@ -31,7 +34,7 @@ extension Machine {
     _ size: UInt64,
     _ attributes: DMAAttributes
   ) -> Allocation? {
-    guard size > 0 else { return nil }
+    guard size > 0, size <= Self.largestAllocation else { return nil }
     var result = allocateFromCoherent(device, size)
     var length = size
     if result == nil {
@@ -240,7 +243,7 @@ extension Machine {
     _ size: UInt64,
     _ direction: Direction
   ) -> Allocation? {
-    let length = (size + PhysicalMemory.pageSize - 1) & ~(PhysicalMemory.pageSize - 1)
+    let length = (min(size, Self.largestAllocation) + PhysicalMemory.pageSize - 1) & ~(PhysicalMemory.pageSize - 1)
     let order = PageAllocator.order(length)
     var result: Allocation?
     if length > 0, let physical = takePages(device, order) {
@@ -309,7 +312,7 @@ extension Machine {
     var event = event(.freePages, device)
     event.direction = direction
     event.dmaAddress = dmaAddress
-    event.size = (size + PhysicalMemory.pageSize - 1) & ~(PhysicalMemory.pageSize - 1)
+    event.size = (size &+ PhysicalMemory.pageSize - 1) & ~(PhysicalMemory.pageSize - 1)
     event.address = cpuAddress
     emit(event)
     release(device, cpuAddress)
@@ -327,6 +330,7 @@ extension Machine {
     _ attributes: DMAAttributes = []
   ) -> ScatterList? {
     enter(.dmaAllocNoncontiguous)
+    guard size <= Self.largestAllocation else { return nil }
     let length = (size + PhysicalMemory.pageSize - 1) & ~(PhysicalMemory.pageSize - 1)
     guard length > 0 else { return nil }
     let list = ScatterList()
@@ -420,7 +424,7 @@ extension Machine {
     _ direction: Direction
   ) {
     enter(.dmaFreeNoncontiguous)
-    let length = (size + PhysicalMemory.pageSize - 1) & ~(PhysicalMemory.pageSize - 1)
+    let length = (size &+ PhysicalMemory.pageSize - 1) & ~(PhysicalMemory.pageSize - 1)
     emitTable(.freeSGTable, device, list, length, direction, [])
     guard let address = list.segments.first?.address,
       let allocation = device.tables.removeValue(forKey: address)
@@ -446,7 +450,7 @@ extension Machine {
   /// `dma_vunmap_noncontiguous()`
   public func dmaVunmapNoncontiguous(_ device: Device, _ address: UInt64, _ size: UInt64) {
     enter(.dmaVunmapNoncontiguous)
-    space.unmap(address, pages: (size + PhysicalMemory.pageSize - 1) / PhysicalMemory.pageSize)
+    space.unmap(address, pages: (min(size, Self.largestAllocation) + PhysicalMemory.pageSize - 1) / PhysicalMemory.pageSize)
   }
 
   // MARK: Mapping for processes

@@ -13,8 +13,8 @@ extension Machine {
   public func dmaMapSG(
     _ device: Device,
     _ list: ScatterList,
-    _ count: Int? = nil,
     _ direction: Direction,
+    count: Int? = nil,
     _ attributes: DMAAttributes = []
   ) -> Int {
     enter(.dmaMapSG)
@@ -25,8 +25,8 @@ extension Machine {
   public func dmaUnmapSG(
     _ device: Device,
     _ list: ScatterList,
-    _ count: Int? = nil,
     _ direction: Direction,
+    count: Int? = nil,
     _ attributes: DMAAttributes = []
   ) {
     enter(.dmaUnmapSG)
@@ -64,7 +64,8 @@ extension Machine {
     _ attributes: DMAAttributes
   ) -> Int {
     let entries = list.entries.prefix(count)
-    guard !entries.isEmpty else { return 0 }
+    let isSound = entries.allSatisfy { $0.length <= Self.largestMapping }
+    guard !entries.isEmpty, isSound else { return 0 }
     let segments: [ScatterList.Entry]?
     if case .iommu(let domain) = device.backend {
       segments = mapMerged(device, domain, entries, direction, attributes)
@@ -227,8 +228,8 @@ extension Machine {
   public func dmaSyncSGForCPU(
     _ device: Device,
     _ list: ScatterList,
-    _ count: Int? = nil,
-    _ direction: Direction
+    _ direction: Direction,
+    count: Int? = nil
   ) {
     enter(.dmaSyncSGForCPU)
     syncSG(device, list, count ?? list.entries.count, direction, forCPU: true)
@@ -238,8 +239,8 @@ extension Machine {
   public func dmaSyncSGForDevice(
     _ device: Device,
     _ list: ScatterList,
-    _ count: Int? = nil,
-    _ direction: Direction
+    _ direction: Direction,
+    count: Int? = nil
   ) {
     enter(.dmaSyncSGForDevice)
     syncSG(device, list, count ?? list.entries.count, direction, forCPU: false)

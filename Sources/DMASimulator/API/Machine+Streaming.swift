@@ -2,6 +2,9 @@ import DMADebugCore
 
 /// Id: streaming mappings of one area. Addresses are CPU addresses of ``AddressSpace``.
 extension Machine {
+  /// Bytes that a mapping may have; nothing asks for more by intention.
+  static let largestMapping: UInt64 = 1 << 32
+
   // MARK: dma_map_…
 
   /// `dma_map_single()`
@@ -94,7 +97,7 @@ extension Machine {
     }
     let flags = isPhys ? attributes.union(.mmio) : attributes
     let address: UInt64
-    if device.forcesBounce {
+    if device.forcesBounce || size > Self.largestMapping {
       address = Self.mappingError
     } else {
       switch device.backend {
@@ -146,6 +149,7 @@ extension Machine {
     _ direction: Direction,
     _ attributes: DMAAttributes
   ) -> UInt64 {
+    guard size <= Self.largestMapping else { return overflow(device, physical, size) }
     switch device.backend {
     case .direct:
       // dma_direct_map_phys
@@ -338,7 +342,7 @@ extension Machine {
     _ direction: Direction,
     _ attributes: DMAAttributes
   ) {
-    guard address != Self.mappingError else { return }
+    guard address != Self.mappingError, size <= Self.largestMapping else { return }
     switch device.backend {
     case .direct:
       let inBounce = swiotlb?.contains(address) == true

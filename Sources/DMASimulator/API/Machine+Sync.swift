@@ -108,7 +108,9 @@ extension Machine {
     _ direction: Direction,
     _ attributes: DMAAttributes
   ) {
-    guard let cache, !device.options.isCoherent, !attributes.contains(.skipCPUSync) else { return }
+    guard let cache, !device.options.isCoherent, !attributes.contains(.skipCPUSync),
+      memory.extent(physical) >= size
+    else { return }
     switch direction {
     case .toDevice: cache.clean(physical, size)
     case .fromDevice:
@@ -131,7 +133,7 @@ extension Machine {
     _ attributes: DMAAttributes
   ) {
     guard let cache, !device.options.isCoherent, !attributes.contains(.skipCPUSync),
-      direction != .toDevice
+      direction != .toDevice, memory.extent(physical) >= size
     else { return }
     cache.invalidate(physical, size)
   }
@@ -171,13 +173,17 @@ extension Machine {
   ) {
     guard let swiotlb else { return }
     var done: UInt64 = 0
+    var expected: UInt64?
     while done < size, swiotlb.contains(address + done) {
       let position = address + done
       let rest = SWIOTLB.slotSize - (position - swiotlb.start) % SWIOTLB.slotSize
       let length = min(rest, size - done)
-      if let original = swiotlb.original(position), memory.extent(original) >= length {
-        copy(position, original, length)
-      }
+      // Never beyond the mapping, whatever the caller says.
+      guard let original = swiotlb.original(position), expected == nil || expected == original,
+        memory.extent(original) >= length
+      else { return }
+      copy(position, original, length)
+      expected = original + length
       done += length
     }
   }

@@ -54,7 +54,7 @@ public final class Machine {
   var random: SeededRandom
 
   /// The names that the events use.
-  public internal(set) var names = TraceNames()
+  public var names = TraceNames()
   /// Events since they were last taken away.
   public internal(set) var batch = EventBatch()
   /// Events ever made.
@@ -148,7 +148,7 @@ public final class Machine {
       "dma-api: layout direct=\(text(direct..<direct + AddressSpace.directMapSize))"
         + " vmalloc=\(text(AddressSpace.vmalloc)) text=\(virtual(AddressSpace.text))"
         + " rodata=\(virtual(AddressSpace.readOnlyData)) stacks=\(virtual(AddressSpace.stacks))"
-        + memory
+        + " alignment=\(options.isCoherent ? 1 : CPUCache.lineSize)" + memory
     )
   }
 
@@ -441,8 +441,13 @@ public final class Machine {
   @discardableResult
   func check(_ device: Device, _ address: UInt64, _ length: UInt64, _ pattern: Pattern) -> Bool {
     guard let word = mismatch(address, length, pattern) else { return true }
-    observe(kind(of: word, pattern, stale: .staleCPURead), device, address)
+    observeWrong(word, pattern, device, address)
     return false
+  }
+
+  /// Notes that the CPU read a word that is not the device's.
+  func observeWrong(_ word: UInt64, _ pattern: Pattern, _ device: Device, _ address: UInt64) {
+    observe(kind(of: word, pattern, stale: .staleCPURead), device, address)
   }
 
   /// Whose a wrong word is.

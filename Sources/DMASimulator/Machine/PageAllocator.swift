@@ -123,6 +123,11 @@ struct PageAllocator {
     return nil
   }
 
+  /// A page above 4 GiB.
+  mutating func allocateHigh() -> UInt64? {
+    allocate(order: 0, .normal)
+  }
+
   /// Gives a block back; free neighbours are joined.
   mutating func free(_ address: UInt64, order: Int) {
     var address = address

@@ -25,50 +25,13 @@ struct ReplayCommand: ParsableCommand {
   var noColor = false
 
   func run() throws {
-    guard isatty(STDOUT_FILENO) == 1 else {
-      try printScreen()
-      return
-    }
     let replay = try moment.replay.open(moment.trace, gates: gates)
-    var monitor = Monitor(MonitorState(path: moment.trace, moment: moment.at, replay: replay))
-    do {
-      let session = try TerminalSession(
-        TerminalOptions(
-          characterSet: ascii ? .ascii : .automatic,
-          colorDepth: noColor ? .monochrome : nil
-        )
-      )
-      monitor.run(on: session.screen)
-    } catch {
-      throw CommandError("\(error.description); 'dmatop stat' and 'dmatop dump' need no terminal")
+    let state = MonitorState(path: moment.trace, moment: moment.at, replay: replay)
+    let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
+    if isatty(STDOUT_FILENO) == 1 {
+      try launcher.open(state)
+    } else {
+      try launcher.printScreen(state)
     }
-  }
-
-  /// One picture of the monitor as text, for pipes and logs.
-  private func printScreen() throws {
-    let replay = try moment.replay.open(moment.trace, gates: gates)
-    var state = MonitorState(path: moment.trace, moment: moment.at, replay: replay)
-    while !state.isDone { state.advance(limit: .max) }
-    let glyphs: Glyphs = Self.localeIsUTF8 && !ascii ? .unicode : .ascii
-    let frame = MonitorView(glyphs: glyphs).frame(
-      &state,
-      width: Self.dimension("COLUMNS", 100),
-      height: Self.dimension("LINES", 24)
-    )
-    var output = StandardOutput()
-    for line in frame.textRows { output.write(line + "\n") }
-    if let failure = state.failure { throw failure }
-  }
-
-  /// Whether the environment asks for UTF-8.
-  private static var localeIsUTF8: Bool {
-    setlocale(LC_CTYPE, "")
-    return nl_langinfo(Int32(CODESET)).map { String(cString: $0) } == "UTF-8"
-  }
-
-  /// The environment's idea of a dimension of the screen.
-  private static func dimension(_ name: String, _ standard: Int) -> Int {
-    guard let text = getenv(name), let value = Int(String(cString: text)) else { return standard }
-    return min(max(value, 20), 1000)
   }
 }

@@ -102,6 +102,14 @@ struct ReplayArguments: ParsableArguments {
     return options
   }
 
+  /// A reader of the trace at a path, or of a simulation.
+  static func reader(_ path: String) throws -> any TraceReader {
+    if let simulation = try SimulationOptions.simulation(path: path) {
+      return SimulationReader(simulation)
+    }
+    return try TextTraceReader(path: path)
+  }
+
   /// A replay of the trace at a path, `-` for standard input.
   func open(_ path: String, gates: GateArguments? = nil) throws -> Replay {
     var options = try options()
@@ -109,7 +117,7 @@ struct ReplayArguments: ParsableArguments {
       options.allErrors = gates.allErrors ? 1 : 0
       options.numErrors = gates.numErrors
     }
-    return try Replay(reader: TextTraceReader(path: path), options: options)
+    return try Replay(reader: Self.reader(path), options: options)
   }
 }
 
@@ -126,7 +134,9 @@ struct GateArguments: ParsableArguments {
 
 /// The trace of a command that looks at one moment.
 struct MomentArguments: ParsableArguments {
-  @Argument(help: "The trace: a file, a FIFO, or - for standard input.")
+  @Argument(
+    help: "The trace: a file, a FIFO, - for standard input, or sim:SCENARIO[,KEY=VALUE…]."
+  )
   var trace: String
 
   @Option(

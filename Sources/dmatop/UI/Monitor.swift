@@ -30,7 +30,8 @@ struct Monitor {
       }
       // A pipe that has nothing yet must not keep keys waiting.
       let input = isReading ? state.replay.waitingDescriptor : nil
-      let timeout = isReading ? (input == nil ? 0 : Self.framePeriod) : nil
+      let pause = state.replay.pace ?? (input == nil ? 0 : Self.framePeriod)
+      let timeout = isReading ? pause : nil
       if case .key(let key) = screen.wait(timeoutMilliseconds: timeout, descriptor: input) {
         isRunning = handle(key, pageSize: max(1, size.height - 8))
         lastDraw = nil

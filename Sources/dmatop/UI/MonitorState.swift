@@ -66,6 +66,7 @@ struct MonitorState {
     var left = limit
     do {
       while left > 0 {
+        if replay.pace != nil, try !replay.refill() { break }
         guard try replay.step(to: moment) else {
           finish()
           break

@@ -1,0 +1,98 @@
+import DMADebugCore
+
+/// Decides when a driver makes which mistake, and keeps a list of those it made.
+public final class FaultInjector {
+  private struct Planned {
+    var plan: FaultPlan
+    /// The opportunity at which it is made next.
+    var next: UInt64
+  }
+
+  private unowned let machine: Machine
+  private var planned: [Planned]
+  private var random: SeededRandom
+  private var opportunities: UInt64 = 0
+  private var nextOpportunity: UInt64
+  private var hasOverflowed = false
+  private var isBusy = false
+  /// What was done, in order.
+  public private(set) var injected: [InjectedFault] = []
+  /// How often each mistake was made, by its number.
+  public private(set) var counts = [UInt64](repeating: 0, count: Fault.allCases.count)
+  private static let maximumRecords = 1 << 20
+
+  init(_ machine: Machine, _ plans: [FaultPlan], seed: UInt64) {
+    self.machine = machine
+    random = SeededRandom(seed: seed ^ 0x0f0f_1234_5678_9abc)
+    planned = []
+    nextOpportunity = .max
+    for (index, plan) in plans.enumerated() {
+      // The first ones come soon, one after the other, so that short runs show something.
+      planned.append(Planned(plan: plan, next: UInt64(8 + 4 * index)))
+    }
+    nextOpportunity = planned.map(\.next).min() ?? .max
+  }
+
+  /// The driver of a device maps something: perhaps it does something wrong besides.
+  @inline(__always)
+  func opportunity(_ device: Device, _ size: UInt64) {
+    opportunities &+= 1
+    if opportunities >= nextOpportunity { strike(device, size) }
+  }
+
+  private func strike(_ device: Device, _ size: UInt64) {
+    // Misdeeds map things themselves.
+    guard !isBusy else { return }
+    isBusy = true
+    defer { isBusy = false }
+    for index in planned.indices where planned[index].next <= opportunities {
+      let plan = planned[index].plan
+      guard plan.device == nil || plan.device == device.options.name,
+        plan.fault.isPossible(machine, device)
+      else { continue }
+      commit(plan.fault, device, size)
+      if let rate = plan.perMillion {
+        // A uniform distance with the right mean keeps mistakes apart.
+        let mean = max(1, 1_000_000 / rate)
+        planned[index].next = opportunities + 1 + random.below(2 * mean)
+      } else {
+        planned[index].next = .max
+      }
+      break
+    }
+    nextOpportunity = planned.map(\.next).min() ?? .max
+  }
+
+  /// Makes a mistake now.
+  public func commit(_ fault: Fault, _ device: Device, _ size: UInt64) {
+    guard injected.count < Self.maximumRecords else { return }
+    let before = machine.eventCount
+    let number = injected.count
+    let outer = machine.currentFault
+    machine.currentFault = number
+    var misdeed = Misdeed(machine, device, size)
+    let time = machine.now
+    misdeed.commit(fault)
+    machine.currentFault = outer
+    var reports = fault.reports(machine, device)
+    if fault == .overlapOverflow, !hasOverflowed {
+      hasOverflowed = true
+      reports.insert(.exceededOverlap)
+    }
+    counts[fault.rawValue] += 1
+    injected.append(
+      InjectedFault(
+        number: number,
+        fault: fault,
+        device: device.options.name,
+        time: time,
+        events: before..<machine.eventCount,
+        reports: reports,
+        observations: fault.observations(machine, device),
+        leaksMapping: misdeed.leaksMapping,
+        leaksResources: misdeed.leaksResources,
+        text: misdeed.text
+      )
+    )
+  }
+}

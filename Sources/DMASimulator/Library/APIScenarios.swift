@@ -1,0 +1,3 @@
+enum APIScenarios {
+  static let all: [(name: String, text: String)] = []
+}

@@ -1,0 +1,3 @@
+enum BackendScenarios {
+  static let all: [(name: String, text: String)] = []
+}

@@ -1,0 +1,3 @@
+enum MistakeScenarios {
+  static let all: [(name: String, text: String)] = []
+}

@@ -1,0 +1,179 @@
+import DMADebugCore
+import DMASimulator
+import DMATimeline
+import DMATrace
+import Glibc
+
+/// A simulation that runs as fast as it can, with the engine beside it.
+struct SimulationRun {
+  let simulation: Simulation
+  private(set) var engine: DMADebug
+  private(set) var verdict = Verdict()
+  private var kinds: [Report.Kind: UInt64] = [:]
+  private let start: UInt64
+
+  init(_ simulation: Simulation, options: ReplayOptions) {
+    self.simulation = simulation
+    var options = options
+    options.generation = simulation.machine.options.generation
+    engine = DMADebug(options.configuration(simulation.machine.options.generation))
+    start = simulation.progress.now
+  }
+
+  /// Runs to the end.
+  ///
+  /// - Parameters:
+  ///   - reader: paces the simulation; `nil` for as fast as it goes.
+  ///   - visit: gets the events of each batch.
+  mutating func run(
+    reader: SimulationReader?,
+    _ visit: (borrowing EventBatch, borrowing TraceNames) throws -> Void
+  ) throws {
+    var batch = EventBatch()
+    var reports: [Report] = []
+    while true {
+      if let reader {
+        if let pace = reader.pace { usleep(UInt32(pace) * 1000) }
+        guard try reader.read(into: &batch) else { break }
+      } else {
+        guard simulation.read(into: &batch) else { break }
+      }
+      let names = simulation.machine.names
+      try visit(batch, names)
+      for event in batch.events { engine.apply(event, in: batch, names: names) }
+      if engine.hasReports {
+        engine.takeReports(&reports)
+        take(&reports)
+      }
+    }
+    engine.finish(names: simulation.machine.names)
+    engine.takeReports(&reports)
+    take(&reports)
+    verdict.judge(simulation)
+  }
+
+  private mutating func take(_ reports: inout [Report]) {
+    for report in reports {
+      verdict.add(report)
+      kinds[report.kind, default: 0] += 1
+    }
+    reports.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Words
+
+  /// What was done and found, in lines.
+  func summary(recorded path: String?, bytes: UInt64) -> String {
+    let machine = simulation.machine
+    let options = machine.options
+    var lines: [String] = []
+    func line(_ label: String, _ text: String) {
+      lines.append(label + String(repeating: " ", count: max(1, 12 - label.count)) + text)
+    }
+    line("scenario", "\(simulation.scenario.name): \(simulation.scenario.title)")
+    line(
+      "machine",
+      "kernel \(options.generation.version), \(options.cpus) CPUs,"
+        + " \((options.lowMemory + options.highMemory) >> 20) MiB, seed \(options.seed)"
+    )
+    line(
+      "simulated",
+      "\(FieldValue.duration(machine.now - start)), \(machine.eventCount) events,"
+        + " \(machine.devices.count) device\(machine.devices.count == 1 ? "" : "s")"
+    )
+    if let path { line("recorded", "\(bytes) bytes in \(String(escaping: path.utf8))") }
+    line("dma-debug", "\(engine.errorCount) errors, \(engine.liveCount) mappings left")
+    for (kind, count) in kinds.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+    where kind.isError || kind == .exceededOverlap {
+      line("", "\(count) × \(kind.name)")
+    }
+    observations(&lines)
+    faults(&lines)
+    for text in machine.kernelLog.prefix(5) { line("log", String(escaping: text.utf8)) }
+    if machine.kernelLog.count > 5 { line("", "and \(machine.kernelLog.count - 5) lines more") }
+    if verdict.problems.isEmpty {
+      line("verdict", "all that should be found was found, and nothing else")
+    } else {
+      line("verdict", "not what was expected:")
+      for problem in verdict.problems { line("", String(escaping: problem.utf8)) }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private func observations(_ lines: inout [String]) {
+    var counts: [Observation.Kind: UInt64] = [:]
+    for observation in simulation.machine.observations { counts[observation.kind, default: 0] += 1 }
+    var label = "machine saw "
+    for kind in Observation.Kind.allCases {
+      guard let count = counts[kind] else { continue }
+      lines.append("\(label)\(count) × \(kind.rawValue)")
+      label = String(repeating: " ", count: 12)
+    }
+  }
+
+  private func faults(_ lines: inout [String]) {
+    guard let injector = simulation.injector else { return }
+    let count = injector.injected.count
+    var label = "mistakes    \(count) made"
+    if count == 0 { lines.append(label) }
+    for fault in Fault.allCases where injector.counts[fault.rawValue] > 0 {
+      if label != "" { lines.append(label) }
+      label = ""
+      lines.append("            \(injector.counts[fault.rawValue]) × \(fault.name): \(fault.summary)")
+    }
+  }
+}
+
+/// A recording being written.
+final class TraceFile {
+  private static let flushSize = 1 << 18
+  private let path: String
+  private let descriptor: Int32
+  private var writer: FtraceWriter
+  private var written: UInt64 = 0
+
+  init(path: String, writesStacks: Bool, _ simulation: Simulation) throws {
+    self.path = path
+    if path == "-" {
+      descriptor = STDOUT_FILENO
+    } else {
+      descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    }
+    writer = FtraceWriter(writesStacks: writesStacks)
+    guard descriptor >= 0 else {
+      throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
+    }
+    let options = simulation.machine.options
+    writer.writeHeader(release: options.generation.version, cpus: options.cpus)
+  }
+
+  func write(_ batch: borrowing EventBatch, _ names: borrowing TraceNames) throws {
+    writer.write(batch, names: names)
+    if writer.count >= Self.flushSize { try flush() }
+  }
+
+  /// - Returns: How many bytes were written in all.
+  func finish() throws -> UInt64 {
+    try flush()
+    if descriptor != STDOUT_FILENO, close(descriptor) != 0 { throw failure() }
+    return written
+  }
+
+  private func flush() throws {
+    var done = 0
+    while done < writer.count {
+      let count = Glibc.write(descriptor, writer.bytes.baseAddress! + done, writer.count - done)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw failure()
+      }
+      done += count
+    }
+    written += UInt64(done)
+    writer.removeAll()
+  }
+
+  private func failure() -> CommandError {
+    CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
+  }
+}

@@ -22,7 +22,7 @@ public final class DMAPool {
   public let boundary: UInt64
   /// Bytes of a page.
   let pageSize: UInt64
-  var pages: [Page] = []
+  @exclusivity(unchecked) var pages: [Page] = []
 
   init(name: String, device: Device, size: UInt64, boundary: UInt64, pageSize: UInt64) {
     self.name = name

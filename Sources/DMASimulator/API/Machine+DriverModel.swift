@@ -23,6 +23,15 @@ extension Machine {
     notify(device, Notification.bound)
   }
 
+  /// What a driver does first: it sets the masks that its device is said to have.
+  func setMasks(_ device: Device) {
+    let bits = device.options.maskBits ?? device.options.addressBits
+    let coherentBits = device.options.coherentMaskBits ?? bits
+    dmaSetMask(device, Device.bitMask(bits))
+    dmaSetCoherentMask(device, Device.bitMask(coherentBits))
+    describe(device)
+  }
+
   /// The driver leaves: its `remove`, then managed memory is released, then dma-debug looks.
   public func driverUnbind(_ device: Device, _ remove: () -> Void = {}) {
     enter(.driverUnbind)

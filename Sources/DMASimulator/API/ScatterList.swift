@@ -13,12 +13,12 @@ public final class ScatterList {
     }
   }
 
-  public var entries: [Entry]
+  @exclusivity(unchecked) public var entries: [Entry]
   /// What the device sees: as many as there are entries once the list was mapped; those beyond
   /// ``mappedEntries`` hold an invalid address and no length. They stay after an unmap.
-  public internal(set) var segments: [Entry] = []
+  @exclusivity(unchecked) public internal(set) var segments: [Entry] = []
   /// Segments that the last map produced.
-  public internal(set) var mappedEntries = 0
+  @exclusivity(unchecked) public internal(set) var mappedEntries = 0
 
   public init(_ entries: [Entry] = []) {
     self.entries = entries

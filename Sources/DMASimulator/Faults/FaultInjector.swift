@@ -9,10 +9,10 @@ public final class FaultInjector {
   }
 
   private unowned let machine: Machine
-  private var planned: [Planned]
+  @exclusivity(unchecked) private var planned: [Planned]
   private var random: SeededRandom
-  private var opportunities: UInt64 = 0
-  private var nextOpportunity: UInt64
+  @exclusivity(unchecked) private var opportunities: UInt64 = 0
+  @exclusivity(unchecked) private var nextOpportunity: UInt64
   private var hasOverflowed = false
   private var isBusy = false
   /// What was done, in order.

@@ -8,8 +8,8 @@ final class CPUCache {
 
   private let memory: PhysicalMemory
   /// Number of the line that a slot holds, plus one; 0 for none.
-  private var tags = [UInt64](repeating: 0, count: lines)
-  private var isDirty = [Bool](repeating: false, count: lines)
+  @exclusivity(unchecked) private var tags = [UInt64](repeating: 0, count: lines)
+  @exclusivity(unchecked) private var isDirty = [Bool](repeating: false, count: lines)
   private let data: UnsafeMutableRawPointer
 
   init(_ memory: PhysicalMemory) {

@@ -120,13 +120,13 @@ final class IOMMUDomain {
   }
 
   private static let leafPages: UInt64 = 512
-  var addresses: IOVAAllocator
+  @exclusivity(unchecked) var addresses: IOVAAllocator
   /// Page tables: by the upper part of the address a leaf of 512 entries, page | access, 0 for none.
-  private var leaves: [UInt64: Int] = [:]
-  private var entries: [UInt64] = []
-  private var lastKey = UInt64.max
-  private var lastLeaf = 0
-  private(set) var mappedPages = 0
+  @exclusivity(unchecked) private var leaves: [UInt64: Int] = [:]
+  @exclusivity(unchecked) private var entries: [UInt64] = []
+  @exclusivity(unchecked) private var lastKey = UInt64.max
+  @exclusivity(unchecked) private var lastLeaf = 0
+  @exclusivity(unchecked) private(set) var mappedPages = 0
 
   init(aperture: UInt64) {
     addresses = IOVAAllocator(aperture: aperture)

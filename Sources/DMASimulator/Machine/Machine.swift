@@ -34,7 +34,8 @@ struct Site {
 ///
 /// Calls of the API are methods with the kernel's names; each leaves in ``batch`` the events that a
 /// tracer would have recorded. Time is simulated, in whole microseconds. One machine is used by one
-/// thread.
+/// thread, and nothing that it calls while it changes a property looks at the same one: checking that
+/// at run time cost a quarter of a simulation, so it is switched off where it is hot.
 public final class Machine {
   /// `DMA_MAPPING_ERROR`
   public static let mappingError = UInt64.max
@@ -43,45 +44,45 @@ public final class Machine {
 
   public let options: MachineOptions
   let memory: PhysicalMemory
-  var pages: PageAllocator
-  private var slab: SlabAllocator
-  var space = AddressSpace()
+  @exclusivity(unchecked) var pages: PageAllocator
+  @exclusivity(unchecked) private var slab: SlabAllocator
+  @exclusivity(unchecked) var space = AddressSpace()
   let cache: CPUCache?
-  var swiotlb: SWIOTLB?
+  @exclusivity(unchecked) var swiotlb: SWIOTLB?
   /// Of a confidential machine: pages that devices may see.
-  private var isShared: [Bool]
+  @exclusivity(unchecked) private var isShared: [Bool]
   public internal(set) var devices: [Device] = []
   var random: SeededRandom
 
   /// The names that the events use.
   public var names = TraceNames()
   /// Events since they were last taken away.
-  public internal(set) var batch = EventBatch()
+  @exclusivity(unchecked) public internal(set) var batch = EventBatch()
   /// Events ever made.
-  public private(set) var eventCount: UInt64 = 0
+  @exclusivity(unchecked) public private(set) var eventCount: UInt64 = 0
 
   /// Simulated time in nanoseconds, whole microseconds.
-  public internal(set) var now: UInt64 = 1_000_000_000
-  var cpu: UInt32 = 0
-  var pid: Int32 = 1
-  var task: UInt32 = 0
+  @exclusivity(unchecked) public internal(set) var now: UInt64 = 1_000_000_000
+  @exclusivity(unchecked) var cpu: UInt32 = 0
+  @exclusivity(unchecked) var pid: Int32 = 1
+  @exclusivity(unchecked) var task: UInt32 = 0
   /// The code that calls the API.
-  var site: Site?
+  @exclusivity(unchecked) var site: Site?
   private var sites = 0
   /// Stacks by site and function.
   private var stacks: [Int: UInt32] = [:]
   private let hookSymbol: UInt32
 
   /// How often each function of the API was called.
-  public private(set) var calls = [UInt64](repeating: 0, count: APIFunction.allCases.count)
+  @exclusivity(unchecked) public private(set) var calls = [UInt64](repeating: 0, count: APIFunction.allCases.count)
   public private(set) var observations: [Observation] = []
   /// Observations beyond those that are kept.
   public private(set) var droppedObservations: UInt64 = 0
   /// Lines of the simulated kernel's log apart from those of dma-debug, the first thousand.
   public private(set) var kernelLog: [String] = []
   /// The fault whose consequences are being lived through.
-  var currentFault: Int?
-  private var serial: UInt64 = 0
+  @exclusivity(unchecked) var currentFault: Int?
+  @exclusivity(unchecked) private var serial: UInt64 = 0
   /// Memory of devices: addresses that are no RAM but answer.
   static let deviceMemory: Range<UInt64> = 0xfe00_0000..<0xff00_0000
 
@@ -193,7 +194,7 @@ public final class Machine {
   }
 
   /// The function that is running, for stacks.
-  var currentFunction = APIFunction.dmaMapPage
+  @exclusivity(unchecked) var currentFunction = APIFunction.dmaMapPage
 
   /// An event of a device at this moment, by the task that runs.
   @inline(__always)

@@ -11,7 +11,8 @@ extension CallInterpreter {
     "sg_dma_len": 2...2, "sg_nents": 1...1, "sg_mapped": 1...1, "cpu_write": 3...3,
     "cpu_check": 4...4, "device_write": 4...4, "device_check": 4...4, "DMA_BIT_MASK": 1...1,
     "marker": 1...1, "write": 2...2, "task": 3...3, "function": 1...1, "wait_us": 1...1,
-    "munmap": 2...2,
+    "munmap": 2...2, "cpu_load": 1...1, "cpu_store": 2...2, "device_load": 2...2,
+    "device_store": 3...3,
   ]
 
   private static let apiArguments: [APIFunction: ClosedRange<Int>] = [
@@ -120,7 +121,9 @@ extension CallInterpreter {
       .dmamReleaseDeclaredMemory, .dmaAllocFromCoherent, .dmaReleaseFromCoherent:
       return try declared(function, a)
     case .setDMAOps: machine.setDMAOps(try device(a[0]))
-    case .driverBind: machine.driverBind(try device(a[0]))
+    case .driverBind:
+      let device = try device(a[0])
+      machine.driverBind(device) { machine.setMasks(device) }
     case .driverUnbind: machine.driverUnbind(try device(a[0]))
     case .moduleUnload: machine.moduleUnload(try text(a[0]))
     }
@@ -433,6 +436,15 @@ extension CallInterpreter {
       "sg_mapped":
       return try table(name, a)
     case "cpu_write", "cpu_check", "device_write", "device_check": return try bytes(name, a)
+    case "cpu_load": return .number(machine.loadWord(try number(a[0])))
+    case "cpu_store": machine.storeWord(try number(a[0]), try number(a[1]))
+    case "device_load":
+      let device = try device(a[0])
+      return machine.deviceLoadWord(device, try number(a[1])).map { .number($0) } ?? .null
+    case "device_store":
+      let device = try device(a[0])
+      let address = try number(a[1])
+      return .number(machine.deviceStoreWord(device, address, try number(a[2])) ? 1 : 0)
     case "DMA_BIT_MASK": return .number(Device.bitMask(Int(min(try number(a[0]), 64))))
     case "marker": machine.marker(try text(a[0]))
     case "write":

@@ -122,10 +122,9 @@ public final class Simulation {
       machine.site = nil
       machine.switchTask("kworker/u8:0", pid: 10, cpu: 0)
       machine.driverBind(device) {
-        if let work {
-          workloads[work].workload.start()
-          workloads[work].next = machine.now + UInt64(work) * 7000
-        }
+        guard let work else { return machine.setMasks(device) }
+        workloads[work].workload.start()
+        workloads[work].next = machine.now + UInt64(work) * 7000
       }
     }
     if !scenario.hasCalls { machine.marker("dma-api: snapshot start") }

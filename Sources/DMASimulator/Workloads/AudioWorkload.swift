@@ -18,7 +18,7 @@ final class AudioWorkload: Driver, Workload {
 
   func start() {
     enter("systemd-udevd", pid: 402)
-    setMasks()
+    machine.setMasks(device)
     machine.site = probeSite
     commands = machine.dmamAllocCoherent(device, 4096)
     open()

@@ -19,9 +19,9 @@ final class NICWorkload: Driver, Workload {
   private static let recycling = 64
 
   private var ring: Machine.Allocation?
-  private var received: [Buffer?] = []
-  private var head = 0
-  private var sending: [Sending] = []
+  @exclusivity(unchecked) private var received: [Buffer?] = []
+  @exclusivity(unchecked) private var head = 0
+  @exclusivity(unchecked) private var sending: [Sending] = []
   private var frames = 0
   private lazy var refillSite = site("alloc_rx_buffers", ["clean_rx_irq", "poll", "__napi_poll", "net_rx_action"])
   private lazy var receiveSite = site("clean_rx_irq", ["poll", "__napi_poll", "net_rx_action", "handle_softirqs"])
@@ -34,7 +34,7 @@ final class NICWorkload: Driver, Workload {
 
   func start() {
     enter("NetworkManager", pid: 612)
-    setMasks()
+    machine.setMasks(device)
     machine.site = openSite
     ring = machine.dmaAllocCoherent(device, UInt64(options.depth) * 16)
     received = Array(repeating: nil, count: options.depth)

@@ -20,8 +20,8 @@ final class NVMeWorkload: Driver, Workload {
   private var completion: Machine.Allocation?
   private var admin: Machine.Allocation?
   private var pool: DMAPool?
-  private var requests: [Request] = []
-  private var nextSubmit: UInt64 = 0
+  @exclusivity(unchecked) private var requests: [Request] = []
+  @exclusivity(unchecked) private var nextSubmit: UInt64 = 0
   private lazy var createSite = site("nvme_alloc_queue", ["nvme_reset_work", "process_one_work", "worker_thread"])
   private lazy var mapSite = site("nvme_prep_rq", ["nvme_queue_rqs", "blk_mq_dispatch_queue_requests", "blk_mq_flush_plug_list"])
   private lazy var unmapSite = site("nvme_pci_complete_rq", ["blk_complete_reqs", "handle_softirqs", "irq_exit_rcu"])
@@ -29,7 +29,7 @@ final class NVMeWorkload: Driver, Workload {
 
   func start() {
     enter("kworker/u8:2", pid: 88)
-    setMasks()
+    machine.setMasks(device)
     machine.site = createSite
     admin = machine.dmamAllocCoherent(device, 4096)
     submission = machine.dmaAllocCoherent(device, UInt64(options.depth) * 64)

@@ -21,7 +21,7 @@ final class USBWorkload: Driver, Workload {
 
   func start() {
     enter("kworker/0:1", pid: 41)
-    setMasks()
+    machine.setMasks(device)
     machine.site = setupSite
     contexts = machine.dmaAllocCoherent(device, 4096)
     ringPool = machine.dmamPoolCreate("xHCI ring segments", device, 4096, 4096, 65536)

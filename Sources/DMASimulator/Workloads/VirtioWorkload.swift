@@ -22,7 +22,7 @@ final class VirtioWorkload: Driver, Workload {
 
   func start() {
     enter("systemd-udevd", pid: 402)
-    setMasks()
+    machine.setMasks(device)
     machine.site = setupSite
     queue = machine.dmaAllocCoherent(device, 8192)
   }

@@ -72,7 +72,7 @@ class Driver {
   let device: Device
   let options: WorkloadOptions
   let injector: FaultInjector?
-  var random: SeededRandom
+  @exclusivity(unchecked) var random: SeededRandom
   private let cpu: UInt32
 
   init(_ machine: Machine, _ device: Device, _ options: WorkloadOptions, _ injector: FaultInjector?)
@@ -129,19 +129,6 @@ class Driver {
   func mapList(_ list: ScatterList, _ direction: Direction) -> Bool {
     injector?.opportunity(device, list.entries.first?.length ?? 0)
     return machine.dmaMapSG(device, list, direction) > 0
-  }
-
-  /// The widest mask that the hardware has, narrower when the kernel does not take it.
-  func setMasks() {
-    let bits = device.options.maskBits ?? device.options.addressBits
-    let coherentBits = device.options.coherentMaskBits ?? bits
-    if machine.dmaSetMask(device, Device.bitMask(bits)) != 0 {
-      machine.dmaSetMask(device, Device.bitMask(32))
-    }
-    if machine.dmaSetCoherentMask(device, Device.bitMask(coherentBits)) != 0 {
-      machine.dmaSetCoherentMask(device, Device.bitMask(32))
-    }
-    machine.describe(device)
   }
 
   static func make(

@@ -145,9 +145,9 @@ struct SimCommand: ParsableCommand {
     var reader: SimulationReader?
     if livePace { reader = SimulationReader(simulation, speed: speed) }
     let recorder = try record.map { path in
-      try TraceFile(path: path, writesStacks: stacks, simulation)
+      try TraceRecorder(path: path, writesStacks: stacks, simulation)
     }
-    try run.run(reader: reader) { batch, names in try recorder?.write(batch, names) }
+    try run.run(reader: reader) { batch, names in recorder?.write(batch, names) }
     let bytes = try recorder?.finish()
     let report = run.summary(recorded: record.flatMap { $0 == "-" ? nil : $0 }, bytes: bytes ?? 0)
     if record == "-" {

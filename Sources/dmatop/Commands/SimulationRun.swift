@@ -27,7 +27,7 @@ struct SimulationRun {
   ///   - visit: gets the events of each batch.
   mutating func run(
     reader: SimulationReader?,
-    _ visit: (borrowing EventBatch, borrowing TraceNames) throws -> Void
+    _ visit: (EventBatch, TraceNames) throws -> Void
   ) throws {
     var batch = EventBatch()
     var reports: [Report] = []
@@ -121,59 +121,5 @@ struct SimulationRun {
       label = ""
       lines.append("            \(injector.counts[fault.rawValue]) × \(fault.name): \(fault.summary)")
     }
-  }
-}
-
-/// A recording being written.
-final class TraceFile {
-  private static let flushSize = 1 << 18
-  private let path: String
-  private let descriptor: Int32
-  private var writer: FtraceWriter
-  private var written: UInt64 = 0
-
-  init(path: String, writesStacks: Bool, _ simulation: Simulation) throws {
-    self.path = path
-    if path == "-" {
-      descriptor = STDOUT_FILENO
-    } else {
-      descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-    }
-    writer = FtraceWriter(writesStacks: writesStacks)
-    guard descriptor >= 0 else {
-      throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
-    }
-    let options = simulation.machine.options
-    writer.writeHeader(release: options.generation.version, cpus: options.cpus)
-  }
-
-  func write(_ batch: borrowing EventBatch, _ names: borrowing TraceNames) throws {
-    writer.write(batch, names: names)
-    if writer.count >= Self.flushSize { try flush() }
-  }
-
-  /// - Returns: How many bytes were written in all.
-  func finish() throws -> UInt64 {
-    try flush()
-    if descriptor != STDOUT_FILENO, close(descriptor) != 0 { throw failure() }
-    return written
-  }
-
-  private func flush() throws {
-    var done = 0
-    while done < writer.count {
-      let count = Glibc.write(descriptor, writer.bytes.baseAddress! + done, writer.count - done)
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw failure()
-      }
-      done += count
-    }
-    written += UInt64(done)
-    writer.removeAll()
-  }
-
-  private func failure() -> CommandError {
-    CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
   }
 }

@@ -37,17 +37,18 @@ let package = Package(
     ),
     .executableTarget(
       name: "dmatop-bench",
-      dependencies: ["DMADebugCore", "DMATrace", "DMATimeline", "DMALint"],
+      dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint"],
       path: "Benchmarks"
     ),
 
     .target(
       name: "TestSupport",
-      dependencies: ["DMADebugCore", "DMATrace", "DMATimeline"],
+      dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline"],
       path: "Tests/TestSupport"
     ),
     .testTarget(name: "DMADebugCoreTests", dependencies: ["DMADebugCore", "TestSupport"]),
     .testTarget(name: "DMATraceTests", dependencies: ["DMATrace", "TestSupport"]),
+    .testTarget(name: "DMASimulatorTests", dependencies: ["DMASimulator", "TestSupport"]),
     .testTarget(name: "DMATimelineTests", dependencies: ["DMATimeline", "TestSupport"]),
     .testTarget(name: "DMALintTests", dependencies: ["DMALint", "DMATimeline", "TestSupport"]),
     // A program for the terminal tests to start, press keys in, and kill.
@@ -66,7 +67,7 @@ let package = Package(
       ? [
         .executableTarget(
           name: "dmatop-fuzz",
-          dependencies: ["DMADebugCore", "DMATrace", "DMATimeline", "DMALint"],
+          dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint"],
           path: "Fuzz"
         )
       ] : []),

@@ -6,12 +6,13 @@ import Testing
   private static let allowed: [String: Set<String>] = [
     "DMADebugCore": [],
     "DMATrace": ["DMADebugCore", "Glibc"],
-    "DMATimeline": ["DMADebugCore", "DMATrace"],
+    "DMASimulator": ["DMADebugCore"],
+    "DMATimeline": ["DMADebugCore", "DMATrace", "DMASimulator", "Glibc"],
     "DMALint": ["DMADebugCore", "DMATrace"],
     "TerminalKit": ["CTerminal", "Glibc"],
     "dmatop": [
-      "DMADebugCore", "DMATrace", "DMATimeline", "DMALint", "TerminalKit", "ArgumentParser",
-      "Glibc",
+      "DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint", "TerminalKit",
+      "ArgumentParser", "Dispatch", "Glibc",
     ],
   ]
 

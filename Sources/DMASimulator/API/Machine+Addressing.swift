@@ -44,7 +44,10 @@ extension Machine {
     switch device.backend {
     case .direct:
       // Zones below 4 GiB are there; without memory above, less will do.
-      let needed = min(Device.bitMask(32), Device.bitMask(64 - (memory.end - 1).leadingZeroBitCount))
+      let needed = min(
+        Device.bitMask(32),
+        Device.bitMask(64 - (memory.end - 1).leadingZeroBitCount)
+      )
       return mask >= min(needed, Device.bitMask(24)) && mask >= 1 << 24 - 1
     case .iommu: return mask >= 1 << 24 - 1
     case .ops(let ops): return ops.supports(device, mask: mask)

@@ -243,7 +243,9 @@ extension Machine {
     _ size: UInt64,
     _ direction: Direction
   ) -> Allocation? {
-    let length = (min(size, Self.largestAllocation) + PhysicalMemory.pageSize - 1) & ~(PhysicalMemory.pageSize - 1)
+    let length =
+      (min(size, Self.largestAllocation) + PhysicalMemory.pageSize - 1)
+      & ~(PhysicalMemory.pageSize - 1)
     let order = PageAllocator.order(length)
     var result: Allocation?
     if length > 0, let physical = takePages(device, order) {
@@ -441,7 +443,8 @@ extension Machine {
   }
 
   /// `dma_vmap_noncontiguous()`: a CPU address for all of it.
-  public func dmaVmapNoncontiguous(_ device: Device, _ size: UInt64, _ list: ScatterList) -> UInt64 {
+  public func dmaVmapNoncontiguous(_ device: Device, _ size: UInt64, _ list: ScatterList) -> UInt64
+  {
     enter(.dmaVmapNoncontiguous)
     let pages = list.entries.flatMap { pageList($0.address, $0.length) }
     return space.map(pages, .vmalloc)
@@ -450,7 +453,11 @@ extension Machine {
   /// `dma_vunmap_noncontiguous()`
   public func dmaVunmapNoncontiguous(_ device: Device, _ address: UInt64, _ size: UInt64) {
     enter(.dmaVunmapNoncontiguous)
-    space.unmap(address, pages: (min(size, Self.largestAllocation) + PhysicalMemory.pageSize - 1) / PhysicalMemory.pageSize)
+    space.unmap(
+      address,
+      pages: (min(size, Self.largestAllocation) + PhysicalMemory.pageSize - 1)
+        / PhysicalMemory.pageSize
+    )
   }
 
   // MARK: Mapping for processes
@@ -555,7 +562,8 @@ extension Machine {
   }
 
   /// `dma_get_sgtable()`: the pages of a coherent allocation as a list.
-  public func dmaGetSGTable(_ device: Device, _ cpuAddress: UInt64, _ size: UInt64) -> ScatterList? {
+  public func dmaGetSGTable(_ device: Device, _ cpuAddress: UInt64, _ size: UInt64) -> ScatterList?
+  {
     enter(.dmaGetSGTable)
     guard let allocation = device.coherent[cpuAddress], size <= allocation.size else { return nil }
     let list = ScatterList()

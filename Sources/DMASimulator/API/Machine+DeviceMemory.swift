@@ -198,7 +198,9 @@ extension Machine {
   /// `dmam_pool_destroy()`
   public func dmamPoolDestroy(_ pool: DMAPool) {
     enter(.dmamPoolDestroy)
-    pool.device.resources.removeAll { if case .pool(let other) = $0 { other === pool } else { false } }
+    pool.device.resources.removeAll {
+      if case .pool(let other) = $0 { other === pool } else { false }
+    }
     destroyPool(pool)
   }
 

@@ -24,7 +24,8 @@ extension Machine {
       observe(.vmallocRejected, device, address)
       return Self.mappingError
     }
-    let isDirect = address >= AddressSpace.directMap
+    let isDirect =
+      address >= AddressSpace.directMap
       && address - AddressSpace.directMap < AddressSpace.directMapSize
     if !isDirect {
       // The probe on debug_dma_map_single has a filter for what is not in the direct map.
@@ -65,7 +66,9 @@ extension Machine {
     _ attributes: DMAAttributes = []
   ) -> UInt64 {
     enter(.dmaMapPhys)
-    if attributes.contains(.mmio) { return mapResource(device, physical, size, direction, attributes) }
+    if attributes.contains(.mmio) {
+      return mapResource(device, physical, size, direction, attributes)
+    }
     return map(device, physical, size, direction, attributes)
   }
 

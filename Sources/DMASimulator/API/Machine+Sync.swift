@@ -111,16 +111,10 @@ extension Machine {
     guard let cache, !device.options.isCoherent, !attributes.contains(.skipCPUSync),
       memory.extent(physical) >= size
     else { return }
-    switch direction {
-    case .toDevice: cache.clean(physical, size)
-    case .fromDevice:
-      cache.invalidate(physical, size)
-      cache.prefetch(physical, size)
-    case .bidirectional:
-      cache.clean(physical, size)
-      cache.prefetch(physical, size)
-    case .none: break
-    }
+    // As on arm64 the lines are written back whatever the direction, and stay; and the CPU may read
+    // ahead into the buffer at any time until the device is done.
+    cache.clean(physical, size)
+    if direction != .toDevice { cache.prefetch(physical, size) }
   }
 
   /// `arch_sync_dma_for_cpu()`

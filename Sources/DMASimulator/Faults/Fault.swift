@@ -94,7 +94,8 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .mapVmalloc: ("map-vmalloc", "maps vmalloc memory with dma_map_single()")
     case .mapInvalid: ("map-invalid", "maps the address of device registers with dma_map_single()")
     case .mapRAMAsResource: ("map-ram-as-resource", "maps RAM with dma_map_resource()")
-    case .forgottenUnmap: ("forgotten-unmap", "returns from an error path without dma_unmap_single()")
+    case .forgottenUnmap:
+      ("forgotten-unmap", "returns from an error path without dma_unmap_single()")
     case .forgottenFree: ("forgotten-free", "never frees coherent memory")
     case .poolBusy: ("pool-busy", "destroys a pool with a block in use")
     case .poolDoubleFree: ("pool-double-free", "frees a block of a pool twice")
@@ -126,8 +127,11 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .useAfterUnmap, .deviceOverrun:
       return isIOMMU || isDirect && device.addressLimit >= machine.memory.end - 1
     case .freeWhileMapped: return true
-    case .sharedCacheline: return isDirect && seesNoCache
-    case .wrongMask: return isDirect && device.options.addressBits <= 32 && machine.memory.highSize > 0
+    // What is bounced shares no cacheline with anything.
+    case .sharedCacheline:
+      return isDirect && seesNoCache && device.addressLimit >= machine.memory.end - 1
+    case .wrongMask:
+      return isDirect && device.options.addressBits <= 32 && machine.memory.highSize > 0
     case .leakedIOVA: return isIOMMU
     default: return true
     }
@@ -180,7 +184,8 @@ public enum Fault: Int, CaseIterable, Sendable {
   func observations(_ machine: Machine, _ device: Device) -> Set<Observation.Kind> {
     let isIOMMU = if case .iommu = device.backend { true } else { false }
     switch self {
-    case .failedMapUsed: return isIOMMU ? [.vmallocRejected, .iommuFault] : [.vmallocRejected, .busError]
+    case .failedMapUsed:
+      return isIOMMU ? [.vmallocRejected, .iommuFault] : [.vmallocRejected, .busError]
     case .mapVmalloc: return [.vmallocRejected]
     case .mapRAMAsResource: return machine.options.generation.hasPhyType ? [] : [.resourceRejected]
     case .poolBusy: return [.poolBusy]

@@ -42,7 +42,7 @@ public final class FaultInjector {
 
   private func strike(_ device: Device, _ size: UInt64) {
     // Misdeeds map things themselves.
-    guard !isBusy else { return }
+    guard !isBusy, machine.hasRoom else { return }
     isBusy = true
     defer { isBusy = false }
     for index in planned.indices where planned[index].next <= opportunities {

@@ -85,7 +85,8 @@ enum MistakeScenarios {
       "sg-count-returned",
       "Unmaps a list with the count that dma_map_sg() returned",
       device: "dev0 driver=example backend=iommu",
-      head: "about     The IOMMU merges the pages: 4 are passed, 1 comes back. Unmapping needs the 4.",
+      head:
+        "about     The IOMMU merges the pages: 4 are passed, 1 comes back. Unmapping needs the 4.",
       """
       sgt = sg_alloc_table(4)
       n = 0
@@ -513,7 +514,8 @@ enum MistakeScenarios {
     calls(
       "ambiguous",
       "Maps one buffer twice and unmaps neither as it was mapped",
-      head: "about     With two mappings of one address the kernel wants a perfect match, and finds none.",
+      head:
+        "about     With two mappings of one address the kernel wants a perfect match, and finds none.",
       """
       \(mapped("DMA_TO_DEVICE"))
       again = dma_map_single(dev0, buf, 128, DMA_TO_DEVICE)

@@ -38,8 +38,13 @@ struct IOVAAllocator {
     let order = Self.order(pages)
     let size: UInt64 = 1 << UInt64(order)
     if let page = Self.cut(
-      &free32, &top32, order, size, floor: bottom, limit: min(limit, (1 << 32) - 1))
-    {
+      &free32,
+      &top32,
+      order,
+      size,
+      floor: bottom,
+      limit: min(limit, (1 << 32) - 1)
+    ) {
       allocatedPages += size
       return page << 12
     }
@@ -93,7 +98,11 @@ struct IOVAAllocator {
   mutating func free(_ address: UInt64, _ pages: UInt64) {
     let order = Self.order(pages)
     allocatedPages -= 1 << UInt64(order)
-    if address < 1 << 32 { free32[order].append(address >> 12) } else { free64[order].append(address >> 12) }
+    if address < 1 << 32 {
+      free32[order].append(address >> 12)
+    } else {
+      free64[order].append(address >> 12)
+    }
   }
 }
 

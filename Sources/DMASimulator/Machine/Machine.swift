@@ -74,7 +74,10 @@ public final class Machine {
   private let hookSymbol: UInt32
 
   /// How often each function of the API was called.
-  @exclusivity(unchecked) public private(set) var calls = [UInt64](repeating: 0, count: APIFunction.allCases.count)
+  @exclusivity(unchecked) public private(set) var calls = [UInt64](
+    repeating: 0,
+    count: APIFunction.allCases.count
+  )
   public private(set) var observations: [Observation] = []
   /// Observations beyond those that are kept.
   public private(set) var droppedObservations: UInt64 = 0
@@ -158,7 +161,8 @@ public final class Machine {
     let backend: Device.Backend
     switch options.backend {
     case .direct, .swiotlb: backend = .direct
-    case .iommu: backend = .iommu(IOMMUDomain(aperture: Device.bitMask(min(options.addressBits, 48))))
+    case .iommu:
+      backend = .iommu(IOMMUDomain(aperture: Device.bitMask(min(options.addressBits, 48))))
     case .ops: backend = .ops(BridgeWindow(self))
     }
     let device = Device(
@@ -306,7 +310,9 @@ public final class Machine {
   /// A line of the kernel's log.
   func log(_ device: Device?, _ text: String) {
     guard kernelLog.count < 1000 else { return }
-    let prefix = device.map { ($0.isBound ? $0.options.driver : $0.options.bus) + " " + $0.options.name + ": " }
+    let prefix = device.map {
+      ($0.isBound ? $0.options.driver : $0.options.bus) + " " + $0.options.name + ": "
+    }
     kernelLog.append((prefix ?? "") + text)
   }
 
@@ -336,6 +342,15 @@ public final class Machine {
   /// `alloc_pages()`: physical address of 2^order pages.
   func allocPages(order: Int, isLow: Bool = false) -> UInt64? {
     pages.allocate(order: order, from: isLow ? [.dma32, .dma] : [.normal, .dma32, .dma])
+  }
+
+  /// Whether there is memory for a few buffers, below 4 GiB too.
+  var hasRoom: Bool {
+    for zone in [PageAllocator.Zone.dma32, .normal] {
+      guard let block = pages.allocate(order: 7, from: [zone, .dma]) else { return false }
+      pages.free(block, order: 7)
+    }
+    return true
   }
 
   func freePages(_ address: UInt64, order: Int) {
@@ -397,7 +412,8 @@ public final class Machine {
       let position = address &+ done
       guard let physical = space.physical(position) else { return false }
       // The direct map goes on without a gap, other mappings to the end of the page.
-      let isDirect = position >= AddressSpace.directMap
+      let isDirect =
+        position >= AddressSpace.directMap
         && position < AddressSpace.directMap + AddressSpace.directMapSize
       var count = length - done
       if !isDirect { count = min(count, PhysicalMemory.pageSize - position & 4095) }
@@ -452,10 +468,13 @@ public final class Machine {
   }
 
   /// Whose a wrong word is.
-  private func kind(of word: UInt64, _ pattern: Pattern, stale: Observation.Kind) -> Observation.Kind {
+  private func kind(of word: UInt64, _ pattern: Pattern, stale: Observation.Kind)
+    -> Observation.Kind
+  {
     let owner = word >> 48
     let isForeign = owner != 0 && owner != pattern.tag >> 48 && owner <= UInt64(devices.count)
-    let isNewer = owner == pattern.tag >> 48 && word >> 16 & 0xffff_ffff > pattern.tag >> 16 & 0xffff_ffff
+    let isNewer =
+      owner == pattern.tag >> 48 && word >> 16 & 0xffff_ffff > pattern.tag >> 16 & 0xffff_ffff
     return isForeign || isNewer ? .foreignBytes : stale
   }
 

@@ -38,7 +38,10 @@ final class PhysicalMemory {
   /// Number of a page among all pages, for tables; the page must be memory.
   @inline(__always)
   func pageIndex(_ address: UInt64) -> Int {
-    Int(truncatingIfNeeded: (address < Self.highBase ? address : address - Self.highBase + lowSize) >> 12)
+    Int(
+      truncatingIfNeeded: (address < Self.highBase ? address : address - Self.highBase + lowSize)
+        >> 12
+    )
   }
 
   func pageAddress(_ index: Int) -> UInt64 {
@@ -119,7 +122,11 @@ struct Pattern: Equatable {
         for position in 0..<words { target[position] = word(index &+ position) }
       } else {
         for position in 0..<words {
-          pointer.storeBytes(of: word(index &+ position), toByteOffset: position * 8, as: UInt64.self)
+          pointer.storeBytes(
+            of: word(index &+ position),
+            toByteOffset: position * 8,
+            as: UInt64.self
+          )
         }
       }
     }

@@ -106,7 +106,8 @@ extension CallInterpreter {
     case .dmaMapSG, .dmaMapSGTable, .dmaUnmapSG, .dmaUnmapSGTable, .dmaSyncSGForCPU,
       .dmaSyncSGForDevice, .dmaSyncSGTableForCPU, .dmaSyncSGTableForDevice, .dmaGetSGTable:
       return try lists(function, a)
-    case .dmaMappingError: return result(machine.dmaMappingError(try device(a[0]), try number(a[1])))
+    case .dmaMappingError:
+      return result(machine.dmaMappingError(try device(a[0]), try number(a[1])))
     case .dmaSyncSingleForCPU, .dmaSyncSingleForDevice, .dmaSyncSingleRangeForCPU,
       .dmaSyncSingleRangeForDevice:
       try sync(function, a)
@@ -430,8 +431,10 @@ extension CallInterpreter {
       let physical = machine.physicalOfPointer(try number(a[0]))
       return .number(name == "virt_to_page" ? physical & ~4095 : physical)
     case "page_address": return .number(AddressSpace.direct(try number(a[0])))
-    case "stack_buffer": return .number(AddressSpace.direct(AddressSpace.stacks.lowerBound + 0x3d40))
-    case "kernel_rodata": return .number(AddressSpace.direct(AddressSpace.readOnlyData.lowerBound + 256))
+    case "stack_buffer":
+      return .number(AddressSpace.direct(AddressSpace.stacks.lowerBound + 0x3d40))
+    case "kernel_rodata":
+      return .number(AddressSpace.direct(AddressSpace.readOnlyData.lowerBound + 256))
     case "sg_alloc_table", "sg_set_buf", "sg_set_page", "sg_dma_address", "sg_dma_len", "sg_nents",
       "sg_mapped":
       return try table(name, a)
@@ -505,7 +508,8 @@ extension CallInterpreter {
         throw failure("ioremap() wants memory of up to 1 MiB")
       }
       return .number(machine.space.map(machine.pageList(first & ~4095, (size + 4095) & ~4095), .io))
-    case "iounmap": machine.space.unmap(first, pages: (min(try number(a[1]), 1 << 20) + 4095) / 4096)
+    case "iounmap":
+      machine.space.unmap(first, pages: (min(try number(a[1]), 1 << 20) + 4095) / 4096)
     default: machine.munmap(first, pages: (min(try number(a[1]), 1 << 30) + 4095) / 4096)
     }
     return .null
@@ -525,7 +529,9 @@ extension CallInterpreter {
     if name == "sg_nents" { return .number(UInt64(list.entries.count)) }
     if name == "sg_mapped" { return .number(UInt64(list.mappedEntries)) }
     let index = try number(a[1])
-    guard index < UInt64(list.entries.count) else { throw failure("the list has no entry \(index)") }
+    guard index < UInt64(list.entries.count) else {
+      throw failure("the list has no entry \(index)")
+    }
     switch name {
     case "sg_set_buf":
       let physical = machine.physicalOfPointer(try number(a[2]))
@@ -533,7 +539,10 @@ extension CallInterpreter {
     case "sg_set_page":
       let page = try number(a[2])
       let length = try number(a[3])
-      list.entries[Int(index)] = ScatterList.Entry(address: page &+ (try number(a[4])), length: length)
+      list.entries[Int(index)] = ScatterList.Entry(
+        address: page &+ (try number(a[4])),
+        length: length
+      )
     default:
       guard Int(index) < list.segments.count else { throw failure("the list was never mapped") }
       let segment = list.segments[Int(index)]

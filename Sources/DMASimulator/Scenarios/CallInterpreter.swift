@@ -149,7 +149,8 @@ struct CallInterpreter {
   }
 
   mutating func direction(_ expression: Expression) throws(ScenarioError) -> Direction {
-    guard let direction = Direction(rawValue: UInt8(truncatingIfNeeded: try number(expression))) else {
+    guard let direction = Direction(rawValue: UInt8(truncatingIfNeeded: try number(expression)))
+    else {
       throw failure("a direction is wanted: DMA_TO_DEVICE")
     }
     return direction

@@ -37,6 +37,12 @@ public struct Scenario: Sendable {
     public var options: DeviceOptions
     /// Whether its driver is bound before anything runs.
     public var isBound = true
+
+    public init(label: String, options: DeviceOptions, isBound: Bool = true) {
+      self.label = label
+      self.options = options
+      self.isBound = isBound
+    }
   }
 
   /// The name under which it is found.

@@ -57,7 +57,10 @@ struct ScenarioParser {
     case "seed": scenario.machine.seed = try single(rest, word)
     case "duration":
       guard let first = rest.first, rest.count == 1, let time = Self.duration(first.text) else {
-        throw failure("duration wants a time: 100ms, 2s, 500us", column: rest.first?.column ?? word.column)
+        throw failure(
+          "duration wants a time: 100ms, 2s, 500us",
+          column: rest.first?.column ?? word.column
+        )
       }
       scenario.duration = time
     case "machine": try machine(rest)
@@ -89,7 +92,10 @@ struct ScenarioParser {
 
   private mutating func kernel(_ rest: [Word], _ word: Word) throws(ScenarioError) {
     guard rest.count == 1, let generation = KernelGeneration(version: rest[0].text) else {
-      throw failure("kernel wants a version from 6.12 on", column: rest.first?.column ?? word.column)
+      throw failure(
+        "kernel wants a version from 6.12 on",
+        column: rest.first?.column ?? word.column
+      )
     }
     scenario.kernel = String(rest[0].text)
     scenario.machine.generation = generation
@@ -231,7 +237,10 @@ struct ScenarioParser {
   private mutating func workload(_ rest: [Word], _ word: Word) throws(ScenarioError) {
     guard let first = rest.first, let kind = WorkloadOptions.Kind(rawValue: String(first.text))
     else {
-      throw failure("workload is nic, nvme, usb, audio or virtio", column: rest.first?.column ?? word.column)
+      throw failure(
+        "workload is nic, nvme, usb, audio or virtio",
+        column: rest.first?.column ?? word.column
+      )
     }
     var options = WorkloadOptions(kind, device: "")
     for word in rest.dropFirst() {
@@ -244,7 +253,9 @@ struct ScenarioParser {
         throw failure(problem, column: word.column)
       }
     }
-    guard !options.device.isEmpty else { throw failure("workload wants device=", column: first.column) }
+    guard !options.device.isEmpty else {
+      throw failure("workload wants device=", column: first.column)
+    }
     if scenario.workloads.contains(where: { $0.device == options.device }) {
       throw failure("the device has a workload already", column: first.column)
     }
@@ -387,7 +398,8 @@ struct ScenarioParser {
   /// `2s`, `100ms`, `500us`, in nanoseconds; at most a day.
   static func duration(_ text: some StringProtocol) -> UInt64? {
     let text = String(text)
-    for (unit, factor) in [("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)] as [(String, UInt64)]
+    for (unit, factor) in [("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)]
+      as [(String, UInt64)]
     where text.hasSuffix(unit) {
       guard let value = Double(text.dropLast(unit.count)), value >= 0,
         value * Double(factor) <= 86_400e9

@@ -38,7 +38,9 @@ public struct Verdict: Sendable {
     judgeObservations(&observations, faults)
     expectations(simulation, &rest, &observations)
     for key in rest.prefix(20) {
-      problems.append("not expected: \(key.kind.name) \(name(key.device, machine)) in event \(key.event)")
+      problems.append(
+        "not expected: \(key.kind.name) \(name(key.device, machine)) in event \(key.event)"
+      )
     }
     for observation in observations.prefix(20) {
       let device = observation.device.map { " " + $0 } ?? ""

@@ -23,11 +23,23 @@ final class NICWorkload: Driver, Workload {
   @exclusivity(unchecked) private var head = 0
   @exclusivity(unchecked) private var sending: [Sending] = []
   private var frames = 0
-  private lazy var refillSite = site("alloc_rx_buffers", ["clean_rx_irq", "poll", "__napi_poll", "net_rx_action"])
-  private lazy var receiveSite = site("clean_rx_irq", ["poll", "__napi_poll", "net_rx_action", "handle_softirqs"])
-  private lazy var sendSite = site("xmit_frame", ["dev_hard_start_xmit", "sch_direct_xmit", "__dev_queue_xmit", "ip_finish_output2"])
+  private lazy var refillSite = site(
+    "alloc_rx_buffers",
+    ["clean_rx_irq", "poll", "__napi_poll", "net_rx_action"]
+  )
+  private lazy var receiveSite = site(
+    "clean_rx_irq",
+    ["poll", "__napi_poll", "net_rx_action", "handle_softirqs"]
+  )
+  private lazy var sendSite = site(
+    "xmit_frame",
+    ["dev_hard_start_xmit", "sch_direct_xmit", "__dev_queue_xmit", "ip_finish_output2"]
+  )
   private lazy var cleanSite = site("clean_tx_irq", ["poll", "__napi_poll", "net_rx_action"])
-  private lazy var openSite = site("setup_rx_resources", ["open", "__dev_open", "dev_change_flags"])
+  private lazy var openSite = site(
+    "setup_rx_resources",
+    ["open", "__dev_open", "dev_change_flags"]
+  )
 
   private var direction: Direction { options.mode == .xdp ? .bidirectional : .fromDevice }
   private var keepsPages: Bool { options.mode == .recycle || options.mode == .xdp }

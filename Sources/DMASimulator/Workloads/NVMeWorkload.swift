@@ -22,10 +22,22 @@ final class NVMeWorkload: Driver, Workload {
   private var pool: DMAPool?
   @exclusivity(unchecked) private var requests: [Request] = []
   @exclusivity(unchecked) private var nextSubmit: UInt64 = 0
-  private lazy var createSite = site("nvme_alloc_queue", ["nvme_reset_work", "process_one_work", "worker_thread"])
-  private lazy var mapSite = site("nvme_prep_rq", ["nvme_queue_rqs", "blk_mq_dispatch_queue_requests", "blk_mq_flush_plug_list"])
-  private lazy var unmapSite = site("nvme_pci_complete_rq", ["blk_complete_reqs", "handle_softirqs", "irq_exit_rcu"])
-  private lazy var poolSite = site("nvme_setup_descriptor_pools", ["nvme_probe", "local_pci_probe"])
+  private lazy var createSite = site(
+    "nvme_alloc_queue",
+    ["nvme_reset_work", "process_one_work", "worker_thread"]
+  )
+  private lazy var mapSite = site(
+    "nvme_prep_rq",
+    ["nvme_queue_rqs", "blk_mq_dispatch_queue_requests", "blk_mq_flush_plug_list"]
+  )
+  private lazy var unmapSite = site(
+    "nvme_pci_complete_rq",
+    ["blk_complete_reqs", "handle_softirqs", "irq_exit_rcu"]
+  )
+  private lazy var poolSite = site(
+    "nvme_setup_descriptor_pools",
+    ["nvme_probe", "local_pci_probe"]
+  )
 
   func start() {
     enter("kworker/u8:2", pid: 88)

@@ -15,9 +15,18 @@ final class USBWorkload: Driver, Workload {
   private var ringPool: DMAPool?
   private var rings: [Machine.Allocation] = []
   private var transfers: [Transfer] = []
-  private lazy var setupSite = site("xhci_mem_init", ["xhci_init", "usb_add_hcd", "xhci_pci_probe"])
-  private lazy var mapSite = site("usb_hcd_map_urb_for_dma", ["usb_hcd_submit_urb", "usb_sg_wait", "usb_stor_bulk_transfer_sglist"])
-  private lazy var unmapSite = site("usb_hcd_unmap_urb_for_dma", ["__usb_hcd_giveback_urb", "usb_giveback_urb_bh", "process_one_work"])
+  private lazy var setupSite = site(
+    "xhci_mem_init",
+    ["xhci_init", "usb_add_hcd", "xhci_pci_probe"]
+  )
+  private lazy var mapSite = site(
+    "usb_hcd_map_urb_for_dma",
+    ["usb_hcd_submit_urb", "usb_sg_wait", "usb_stor_bulk_transfer_sglist"]
+  )
+  private lazy var unmapSite = site(
+    "usb_hcd_unmap_urb_for_dma",
+    ["__usb_hcd_giveback_urb", "usb_giveback_urb_bh", "process_one_work"]
+  )
 
   func start() {
     enter("kworker/0:1", pid: 41)

@@ -16,9 +16,18 @@ final class VirtioWorkload: Driver, Workload {
 
   private var queue: Machine.Allocation?
   private var requests: [Request] = []
-  private lazy var setupSite = site("vring_create_virtqueue", ["vp_find_vqs", "virtblk_probe", "virtio_dev_probe"])
-  private lazy var addSite = site("virtqueue_add_sgs", ["virtblk_add_req", "virtio_queue_rq", "blk_mq_dispatch_rq_list"])
-  private lazy var doneSite = site("detach_buf_split", ["virtqueue_get_buf", "virtblk_done", "vring_interrupt"])
+  private lazy var setupSite = site(
+    "vring_create_virtqueue",
+    ["vp_find_vqs", "virtblk_probe", "virtio_dev_probe"]
+  )
+  private lazy var addSite = site(
+    "virtqueue_add_sgs",
+    ["virtblk_add_req", "virtio_queue_rq", "blk_mq_dispatch_rq_list"]
+  )
+  private lazy var doneSite = site(
+    "detach_buf_split",
+    ["virtqueue_get_buf", "virtblk_done", "vring_interrupt"]
+  )
 
   func start() {
     enter("systemd-udevd", pid: 402)

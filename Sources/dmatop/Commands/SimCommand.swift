@@ -41,7 +41,9 @@ struct SimCommand: ParsableCommand {
   @Flag(help: ArgumentHelp("Print the table of API functions in docs/API.md.", visibility: .hidden))
   var apiTable = false
 
-  @Option(help: ArgumentHelp("Write the events as ftrace text; - for standard output.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Write the events as ftrace text; - for standard output.", valueName: "file")
+  )
   var record: String?
 
   @Flag(help: "Write call stacks too.")
@@ -65,7 +67,12 @@ struct SimCommand: ParsableCommand {
   @Option(help: ArgumentHelp("End after so many events.", valueName: "n"))
   var events: UInt64?
 
-  @Option(help: ArgumentHelp("A mistake and how often: unmap-size@0.001, all@once. May be repeated.", valueName: "name[@rate]"))
+  @Option(
+    help: ArgumentHelp(
+      "A mistake and how often: unmap-size@0.001, all@once. May be repeated.",
+      valueName: "name[@rate]"
+    )
+  )
   var fault: [String] = []
 
   @Option(help: ArgumentHelp("Operations in a second, of each workload.", valueName: "n"))
@@ -165,7 +172,9 @@ struct SimCommand: ParsableCommand {
     let width = ScenarioLibrary.all.map(\.name.count).max() ?? 0
     for (name, _) in ScenarioLibrary.all {
       guard let scenario = try? ScenarioLibrary.scenario(name) else { continue }
-      output.write(name + String(repeating: " ", count: width + 2 - name.count) + scenario.title + "\n")
+      output.write(
+        name + String(repeating: " ", count: width + 2 - name.count) + scenario.title + "\n"
+      )
     }
   }
 
@@ -180,7 +189,9 @@ struct SimCommand: ParsableCommand {
 
   private func show(_ name: String) throws {
     guard let entry = ScenarioLibrary.all.first(where: { $0.name == name }) else {
-      throw CommandError("there is no scenario '\(String(escaping: name.utf8))'; 'dmatop sim --list' has them")
+      throw CommandError(
+        "there is no scenario '\(String(escaping: name.utf8))'; 'dmatop sim --list' has them"
+      )
     }
     StandardOutput.write(Array((entry.text + "\n").utf8), to: STDOUT_FILENO)
   }

@@ -42,7 +42,9 @@ struct SimulationOptions {
       }
       faults += plans
     case "cpus":
-      guard let number = Int(value), (1...256).contains(number) else { return "cpus wants 1 to 256" }
+      guard let number = Int(value), (1...256).contains(number) else {
+        return "cpus wants 1 to 256"
+      }
       cpus = number
     case "rate", "depth", "size", "mode":
       var probe = WorkloadOptions(.nic, device: "")
@@ -69,7 +71,9 @@ struct SimulationOptions {
       )
     }
     if let seed { scenario.machine.seed = seed }
-    if let duration { scenario.duration = duration } else if events != .max {
+    if let duration {
+      scenario.duration = duration
+    } else if events != .max {
       scenario.duration = .max / 2
     }
     if let kernel { scenario.machine.generation = kernel }

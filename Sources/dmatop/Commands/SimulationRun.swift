@@ -119,7 +119,9 @@ struct SimulationRun {
     for fault in Fault.allCases where injector.counts[fault.rawValue] > 0 {
       if label != "" { lines.append(label) }
       label = ""
-      lines.append("            \(injector.counts[fault.rawValue]) × \(fault.name): \(fault.summary)")
+      lines.append(
+        "            \(injector.counts[fault.rawValue]) × \(fault.name): \(fault.summary)"
+      )
     }
   }
 }

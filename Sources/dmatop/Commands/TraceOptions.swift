@@ -110,13 +110,17 @@ struct ReplayArguments: ParsableArguments {
     return try TextTraceReader(path: path)
   }
 
+  /// The options with the gates of the log.
+  func options(_ gates: GateArguments) throws -> ReplayOptions {
+    var options = try options()
+    options.allErrors = gates.allErrors ? 1 : 0
+    options.numErrors = gates.numErrors
+    return options
+  }
+
   /// A replay of the trace at a path, `-` for standard input.
   func open(_ path: String, gates: GateArguments? = nil) throws -> Replay {
-    var options = try options()
-    if let gates {
-      options.allErrors = gates.allErrors ? 1 : 0
-      options.numErrors = gates.numErrors
-    }
+    let options = try gates.map { try self.options($0) } ?? options()
     return try Replay(reader: Self.reader(path), options: options)
   }
 }

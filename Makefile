@@ -5,7 +5,6 @@ FUZZ_SECONDS ?= 600
 
 SWIFT ?= swift
 RELEASE = .build/release/dmatop
-SAMPLE = fixtures/kernel/linux-7.3/real-nvme-stack
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 
 .PHONY: all build run test bench format lint-format fuzz install uninstall clean help
@@ -13,7 +12,7 @@ SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 all: build
 
 help:
-	@echo 'make run       build, and open the monitor on a real capture (without a terminal: one screen of totals)'
+	@echo 'make run       build, and open the monitor on a simulated desktop (without a terminal: one screen)'
 	@echo 'make test      all tests'
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
@@ -28,7 +27,7 @@ build:
 run:
 	@scripts/setup
 	@$(SWIFT) build -c release --product dmatop >&2
-	@$(RELEASE) replay --devices $(SAMPLE)/devices.txt $(SAMPLE)/trace.txt
+	@$(RELEASE)
 
 test:
 	@scripts/setup --test

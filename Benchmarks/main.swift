@@ -1,4 +1,5 @@
 import DMADebugCore
+import Glibc
 
 /// Prints one figure of a benchmark with the one it is held against.
 func show(_ name: String, _ value: String, floor: String) {
@@ -29,6 +30,11 @@ func showMemory() {
   show("memory of \(engine.liveCount) live mappings", "\(used >> 20) MB", floor: "250")
 }
 
+// `sim` as argument: the simulator only.
+if CommandLine.arguments.dropFirst().first == "sim" {
+  SimulationBenchmark.run()
+  exit(0)
+}
 // A number of live mappings as argument: the engine with that many only.
 let only = CommandLine.arguments.dropFirst().first.flatMap { Int($0) }
 if only == nil { showMemory() }
@@ -46,5 +52,8 @@ for (live, from, to, hit) in floors where only == nil || only == live {
   var benchmark = EngineBenchmark(live: live, direction: .toDevice)
   show("map + check + unmap, \(live) live, TO_DEVICE", "\(benchmark.pairs()) ns", floor: "\(to)")
 }
-if only == nil { TextBenchmark(megabytes: 50).show() }
+if only == nil {
+  SimulationBenchmark.run()
+  TextBenchmark(megabytes: 50).show()
+}
 show("peak memory of it all", "\(Measure.peakMemory() >> 20) MB", floor: "-")

@@ -1,5 +1,6 @@
 import DMADebugCore
 import DMALint
+import DMASimulator
 import DMATimeline
 import DMATrace
 
@@ -7,6 +8,7 @@ import DMATrace
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   let bytes = Array(UnsafeBufferPointer(start: data, count: size))
+  simulate(bytes)
   var options = ReplayOptions()
   // A few inputs of each kind: small pools, the whole story claimed, the other generation.
   let choice = bytes.last ?? 0
@@ -49,6 +51,22 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     for field in MappingField.allCases { _ = field.value(of: mapping, in: context) }
   }
   return 0
+}
+
+/// Reads the input as a scenario and runs it for a while.
+private func simulate(_ bytes: [UInt8]) {
+  guard bytes.count < 4096,
+    var scenario = try? Scenario(text: String(decoding: bytes, as: UTF8.self), name: "input")
+  else { return }
+  scenario.machine.lowMemory = 64 << 20
+  scenario.machine.highMemory = 4 << 20
+  let simulation = Simulation(scenario, eventLimit: 500, statementLimit: 500)
+  var batch = EventBatch()
+  var writer = FtraceWriter()
+  while simulation.read(into: &batch) {
+    writer.write(batch, names: simulation.machine.names)
+    writer.removeAll()
+  }
 }
 
 @_silgen_name("LLVMFuzzerRunDriver")

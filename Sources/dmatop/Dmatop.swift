@@ -13,10 +13,12 @@ struct Dmatop: ParsableCommand {
       Replays traces of dma:* events through a twin of the kernel's dma-debug.
 
       Examples:
+        dmatop                           open the monitor on a simulated desktop
         dmatop trace.txt                 open the monitor on a trace
         dmatop log --all-errors trace.txt
         dmatop lint trace.txt
         trace-cmd report | dmatop stat -
+        dmatop sim nvme --fault unmap-size@once --headless
       """,
     version: "0.1.0",
     subcommands: [

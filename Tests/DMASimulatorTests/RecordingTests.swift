@@ -1,5 +1,6 @@
 import DMADebugCore
 import DMASimulator
+import Glibc
 import TestSupport
 import Testing
 
@@ -43,6 +44,18 @@ import Testing
       scenario.machine.seed = UInt64(seed) &* 0x9e37_79b9_7f4a_7c15
       scenario.faults = Fault.allCases.map { FaultPlan($0, perMillion: 5000) }
       try compare(scenario, eventLimit: 2500)
+    }
+  }
+
+  /// All of it, which takes minutes: asked for by the environment.
+  @Test(.enabled(if: getenv("DMATOP_ALL_SEEDS") != nil), arguments: ScenarioLibrary.all.map(\.name))
+  func everyScenarioWithEverySeed(_ name: String) throws {
+    for kernel in Self.kernels {
+      for seed in 1...200 as ClosedRange<UInt64> {
+        var scenario = try scenario(name, kernel)
+        scenario.machine.seed = seed
+        try compare(scenario, eventLimit: 5000)
+      }
     }
   }
 

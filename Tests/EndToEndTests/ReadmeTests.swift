@@ -62,6 +62,7 @@ import Testing
     let capture = Fixtures.root + "/fixtures/kernel/linux-7.3/real-nvme-stack"
     let words = [
       "", "replay", "log", "stat", "dump", "lint", "fs ls", "fs cat", "fs write", "fs export",
+      "sim",
     ]
     for word in words {
       let help = try Program.shell("dmatop help \(word)")

@@ -102,7 +102,7 @@ struct SGListTable: Sendable {
       index = UInt32(lists.count)
       lists.append(list)
     }
-    if list.physicalCount > 0 { joinChain(index) }
+    if list.physicalCount > 0 { joinChain(index, atEnd: false) }
     return index
   }
 
@@ -114,25 +114,32 @@ struct SGListTable: Sendable {
     guard event.physicalCount > 0 else { return nil }
     let first = batch.physicalAddress(event, 0)
     guard let head = chainHead(event.device, first, hash(event.device, first)) else { return nil }
+    // A chain holds the live lists first, then the ended ones in the order in which they ended.
     var best: UInt32?
     var index = head
     repeat {
-      let list = lists[Int(index)]
-      if begins(list, event, batch) {
+      if lists[Int(index)].hasEnded { break }
+      if begins(lists[Int(index)], event, batch) {
         if let current = best {
-          if isBetter(list, than: lists[Int(current)], for: event) { best = index }
+          if isBetter(lists[Int(index)], than: lists[Int(current)], for: event) { best = index }
         } else {
           best = index
         }
       }
-      index = list.chainNext
+      index = lists[Int(index)].chainNext
     } while index != head
-    return best
+    if best != nil { return best }
+    index = lists[Int(head)].chainPrevious
+    while lists[Int(index)].hasEnded {
+      if begins(lists[Int(index)], event, batch) { return index }
+      if index == head { break }
+      index = lists[Int(index)].chainPrevious
+    }
+    return nil
   }
 
+  /// Which of two live lists an unmap means.
   private func isBetter(_ list: List, than other: List, for event: DMAEvent) -> Bool {
-    if list.hasEnded != other.hasEnded { return !list.hasEnded }
-    if list.hasEnded { return list.order > other.order }
     let fits = list.requested == event.physicalCount
     if fits != (other.requested == event.physicalCount) { return fits }
     let agrees = list.direction == event.direction
@@ -181,23 +188,30 @@ struct SGListTable: Sendable {
     lists[Int(index)].hasEnded = true
     lists[Int(index)].order = nextOrder
     nextOrder += 1
-    forgetDoubles(of: index)
+    if lists[Int(index)].physicalCount > 0 {
+      leaveChain(index)
+      joinChain(index, atEnd: true)
+      forgetDoubles(of: index)
+    }
     if lists[Int(index)].liveEntries == 0 { remember(index) }
   }
 
-  /// An earlier ended list of exactly the same pages can never be chosen again.
+  /// An earlier ended list of exactly the same pages can never be chosen again. One that ended long
+  /// ago is not looked for: it will be forgotten anyway.
   private mutating func forgetDoubles(of index: UInt32) {
     let list = lists[Int(index)]
-    guard list.physicalCount > 0 else { return }
-    var other = list.chainNext
-    while other != index {
+    var other = list.chainPrevious
+    var patience = 8
+    while other != index, patience > 0, lists[Int(other)].hasEnded {
       let candidate = lists[Int(other)]
       if candidate.isRemembered, candidate.physicalCount == list.physicalCount,
         samePages(candidate, list)
       {
         forget(other)
+        return
       }
-      other = candidate.chainNext
+      other = candidate.chainPrevious
+      patience -= 1
     }
   }
 
@@ -265,7 +279,8 @@ struct SGListTable: Sendable {
     }
   }
 
-  private mutating func joinChain(_ index: UInt32) {
+  /// Puts a list before the first one of its chain, or behind the last one.
+  private mutating func joinChain(_ index: UInt32, atEnd: Bool) {
     let list = lists[Int(index)]
     let first = firstPage(list)
     let hash = hash(list.device, first)
@@ -280,6 +295,7 @@ struct SGListTable: Sendable {
     lists[Int(index)].chainPrevious = tail
     lists[Int(index)].chainNext = head
     lists[Int(head)].chainPrevious = index
+    if !atEnd { chains.replace(hash, head, with: index) }
   }
 
   private mutating func leaveChain(_ index: UInt32) {

@@ -27,7 +27,7 @@ extension Machine {
     _ size: UInt64
   ) -> Int {
     guard device.declared == nil else { return -16 }
-    guard size > 0, size % PhysicalMemory.pageSize == 0, memory.extent(physical) >= size else {
+    guard size > 0, size % PhysicalMemory.pageSize == 0, memory.holds(physical, size) else {
       return -22
     }
     let base = space.map(pageList(physical, size), .io, uncached: true)

@@ -203,7 +203,7 @@ extension Machine {
     event.size = size
     event.address = device.dmaMask
     emit(event)
-    guard memory.extent(physical) >= size,
+    guard memory.holds(physical, size),
       let slot = swiotlb?.map(physical, size, minimumAlignment: device.minimumAlignment)
     else {
       log(
@@ -349,7 +349,7 @@ extension Machine {
     switch device.backend {
     case .direct:
       let inBounce = swiotlb?.contains(address) == true
-      if inBounce || memory.extent(address) >= size {
+      if inBounce || memory.holds(address, size) {
         syncForCPU(device, address, size, direction, attributes)
       }
       guard inBounce else { return }
@@ -365,7 +365,7 @@ extension Machine {
       }
       release(domain, address, size)
     case .ops(let ops):
-      if let physical = ops.physical(address), memory.extent(physical) >= size {
+      if let physical = ops.physical(address), memory.holds(physical, size) {
         syncForCPU(device, physical, size, direction, attributes)
       }
       ops.unmap(device, address, size, direction)

@@ -82,7 +82,7 @@ extension Machine {
       guard let target = ops.physical(address) else { return }
       physical = target
     }
-    guard memory.extent(physical) >= size else { return }
+    guard memory.holds(physical, size) else { return }
     let inBounce = swiotlb?.contains(physical) == true
     if forCPU {
       syncForCPU(device, physical, size, direction, [])
@@ -109,7 +109,7 @@ extension Machine {
     _ attributes: DMAAttributes
   ) {
     guard let cache, !device.options.isCoherent, !attributes.contains(.skipCPUSync),
-      memory.extent(physical) >= size
+      memory.holds(physical, size)
     else { return }
     // As on arm64 the lines are written back whatever the direction, and stay; and the CPU may read
     // ahead into the buffer at any time until the device is done.
@@ -127,7 +127,7 @@ extension Machine {
     _ attributes: DMAAttributes
   ) {
     guard let cache, !device.options.isCoherent, !attributes.contains(.skipCPUSync),
-      direction != .toDevice, memory.extent(physical) >= size
+      direction != .toDevice, memory.holds(physical, size)
     else { return }
     cache.invalidate(physical, size)
   }
@@ -174,7 +174,7 @@ extension Machine {
       let length = min(rest, size - done)
       // Never beyond the mapping, whatever the caller says.
       guard let original = swiotlb.original(position), expected == nil || expected == original,
-        memory.extent(original) >= length
+        memory.holds(original, length)
       else { return }
       copy(position, original, length)
       expected = original + length

@@ -15,6 +15,7 @@ public final class FaultInjector {
   @exclusivity(unchecked) private var nextOpportunity: UInt64
   private var hasOverflowed = false
   private var isBusy = false
+  private var hasSorted = false
   /// What was done, in order.
   public private(set) var injected: [InjectedFault] = []
   /// How often each mistake was made, by its number.
@@ -45,6 +46,13 @@ public final class FaultInjector {
     guard !isBusy, machine.hasRoom else { return }
     isBusy = true
     defer { isBusy = false }
+    if !hasSorted {
+      hasSorted = true
+      // What no driver of this machine can do is not waited for.
+      planned.removeAll { planned in
+        !machine.devices.contains { planned.plan.fault.isPossible(machine, $0) }
+      }
+    }
     for index in planned.indices where planned[index].next <= opportunities {
       let plan = planned[index].plan
       guard plan.device == nil || plan.device == device.options.name,

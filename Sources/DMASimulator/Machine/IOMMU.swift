@@ -164,9 +164,9 @@ final class IOMMUDomain {
   func map(_ address: UInt64, _ physical: UInt64, _ size: UInt64, _ access: Access) {
     var offset: UInt64 = 0
     while offset < size {
-      if let entry = index(address + offset, creating: true) {
+      if let entry = index(address &+ offset, creating: true) {
         if entries[entry] == 0 { mappedPages += 1 }
-        entries[entry] = (physical + offset) | access.rawValue
+        entries[entry] = (physical &+ offset) | access.rawValue
       }
       offset += IOVAAllocator.granule
     }

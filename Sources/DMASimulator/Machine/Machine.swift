@@ -417,7 +417,7 @@ public final class Machine {
         && position < AddressSpace.directMap + AddressSpace.directMapSize
       var count = length - done
       if !isDirect { count = min(count, PhysicalMemory.pageSize - position & 4095) }
-      guard memory.extent(physical) >= count else { return false }
+      guard memory.holds(physical, count) else { return false }
       let offset = done
       if let cache, space.isCached(position) {
         cache.access(physical, count, writes: writes) { piece, inner, length in

@@ -146,20 +146,12 @@ struct PageAllocator {
     push(Int32(memory.pageIndex(address)), order)
   }
 
-  /// Whether a page lies in a free block: whoever accesses it uses memory that is nobody's.
-  func isFree(_ address: UInt64) -> Bool {
-    guard memory.extent(address) > 0 else { return false }
-    for order in 0...Self.maximumOrder {
-      let block = address & ~(PhysicalMemory.pageSize << UInt64(order) - 1)
-      guard memory.extent(block) > 0 else { return false }
-      if Int(freeOrder[memory.pageIndex(block)]) == order { return true }
-    }
-    return false
-  }
-
   /// The order of the smallest block that holds `size` bytes (`get_order`).
   static func order(_ size: UInt64) -> Int {
-    let pages = max(1, (size + PhysicalMemory.pageSize - 1) / PhysicalMemory.pageSize)
+    let pages = max(
+      1,
+      size / PhysicalMemory.pageSize + (size % PhysicalMemory.pageSize > 0 ? 1 : 0)
+    )
     return pages == 1 ? 0 : 64 - (pages - 1).leadingZeroBitCount
   }
 }

@@ -61,6 +61,12 @@ final class PhysicalMemory {
     return 0
   }
 
+  /// Whether all of a range, which is not empty, is memory.
+  @inline(__always)
+  func holds(_ address: UInt64, _ length: UInt64) -> Bool {
+    length > 0 && extent(address) >= length
+  }
+
   /// Where the bytes of an address are. All of `length` must be memory.
   @inline(__always)
   func pointer(_ address: UInt64, _ length: UInt64) -> UnsafeMutableRawPointer {

@@ -504,7 +504,7 @@ extension CallInterpreter {
       machine.freePages(first, order: PageAllocator.order(size))
     case "ioremap":
       let size = try number(a[1])
-      guard machine.memory.extent(first) >= size, (1...1 << 20).contains(size) else {
+      guard machine.memory.holds(first, size), (1...1 << 20).contains(size) else {
         throw failure("ioremap() wants memory of up to 1 MiB")
       }
       return .number(machine.space.map(machine.pageList(first & ~4095, (size + 4095) & ~4095), .io))

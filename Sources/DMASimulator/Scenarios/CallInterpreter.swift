@@ -1,7 +1,7 @@
 import DMADebugCore
 
 /// Carries out hand-written calls on a machine.
-struct CallInterpreter {
+public struct CallInterpreter {
   /// What a name stands for.
   enum Value {
     case number(UInt64)
@@ -14,7 +14,7 @@ struct CallInterpreter {
   }
 
   /// Statements that one scenario may carry out.
-  static let maximumStatements = 5_000_000
+  public static let maximumStatements = 5_000_000
 
   let machine: Machine
   let name: String
@@ -24,11 +24,18 @@ struct CallInterpreter {
   var line = 0
   var column = 0
   private var statements = 0
+  private let limit: Int
   /// Assertions that did not hold.
   private(set) var broken: [String] = []
   var site: Site?
 
-  init(_ machine: Machine, name: String, devices: [(label: String, device: Device)]) {
+  init(
+    _ machine: Machine,
+    name: String,
+    devices: [(label: String, device: Device)],
+    limit: Int
+  ) {
+    self.limit = limit
     self.machine = machine
     self.name = name
     for (label, device) in devices { names[label] = .device(device) }
@@ -41,7 +48,7 @@ struct CallInterpreter {
   mutating func run(_ block: [Statement]) throws(ScenarioError) {
     for statement in block {
       statements += 1
-      guard statements <= Self.maximumStatements else { throw failure("too many statements") }
+      guard statements <= limit else { throw failure("too many statements") }
       switch statement {
       case .assign(let target, let expression, let line):
         self.line = line
@@ -73,16 +80,19 @@ struct CallInterpreter {
     case .number(let value): return .number(value)
     case .text(let text): return .text(text)
     case .name(let word, let column):
-      self.column = column
       if let value = names[word] { return value }
       if let constant = Self.constants[word] { return .number(constant) }
+      self.column = column
       throw failure("'\(word)' has no value")
     case .out(_, let column):
       self.column = column
       throw failure("& is for arguments that take a result")
     case .call(let function, let arguments, let column):
+      let outer = self.column
       self.column = column
-      return try call(function, arguments, column)
+      let value = try call(function, arguments, column)
+      self.column = outer
+      return value
     case .not(let inner): return .number(try number(inner) == 0 ? 1 : 0)
     case .complement(let inner): return .number(~(try number(inner)))
     case .negative(let inner): return .number(0 &- (try number(inner)))
@@ -165,8 +175,10 @@ struct CallInterpreter {
     guard case .out(let name, let column) = expression else {
       throw failure("&name is wanted, for a result")
     }
-    self.column = column
-    if case .device = names[name] { throw failure("'\(name)' is a device") }
+    if case .device = names[name] {
+      self.column = column
+      throw failure("'\(name)' is a device")
+    }
     names[name] = .number(value)
   }
 

@@ -29,7 +29,12 @@ public final class Simulation {
 
   /// - Parameters:
   ///   - eventLimit: the workloads end after so many events; they end with their last step.
-  public init(_ scenario: Scenario, eventLimit: UInt64 = .max) {
+  ///   - statementLimit: calls written by hand that are carried out at most.
+  public init(
+    _ scenario: Scenario,
+    eventLimit: UInt64 = .max,
+    statementLimit: Int = CallInterpreter.maximumStatements
+  ) {
     self.scenario = scenario
     self.eventLimit = eventLimit
     machine = Machine(scenario.machine)
@@ -40,7 +45,12 @@ public final class Simulation {
     injector =
       scenario.faults.isEmpty
       ? nil : FaultInjector(machine, scenario.faults, seed: scenario.machine.seed)
-    interpreter = CallInterpreter(machine, name: scenario.name, devices: labels)
+    interpreter = CallInterpreter(
+      machine,
+      name: scenario.name,
+      devices: labels,
+      limit: statementLimit
+    )
     for options in scenario.workloads {
       guard let device = machine.devices.first(where: { $0.options.name == options.device }) else {
         continue

@@ -90,6 +90,14 @@ struct SimCommand: ParsableCommand {
   @Option(help: ArgumentHelp("CPUs of the machine.", valueName: "n"))
   var cpus: String?
 
+  @Option(help: "What is said at the end: text or json.")
+  var format = Format.text
+
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text
+    case json
+  }
+
   @OptionGroup var replay: ReplayArguments
 
   func run() throws {
@@ -156,12 +164,14 @@ struct SimCommand: ParsableCommand {
     }
     try run.run(reader: reader) { batch, names in recorder?.write(batch, names) }
     let bytes = try recorder?.finish()
-    let report = run.summary(recorded: record.flatMap { $0 == "-" ? nil : $0 }, bytes: bytes ?? 0)
-    if record == "-" {
-      StandardError.write(report)
-    } else {
-      StandardOutput.write(Array((report + "\n").utf8), to: STDOUT_FILENO)
+    let report: String
+    switch format {
+    case .text:
+      let path = record.flatMap { $0 == "-" ? nil : $0 }
+      report = run.summary(recorded: path, bytes: bytes ?? 0, verbose: replay.verbose) + "\n"
+    case .json: report = run.json()
     }
+    StandardOutput.write(Array(report.utf8), to: record == "-" ? STDERR_FILENO : STDOUT_FILENO)
     if !run.verdict.problems.isEmpty { throw ExitCode(1) }
   }
 

@@ -63,7 +63,7 @@ struct SimulationRun {
   // MARK: Words
 
   /// What was done and found, in lines.
-  func summary(recorded path: String?, bytes: UInt64) -> String {
+  func summary(recorded path: String?, bytes: UInt64, verbose: Bool) -> String {
     let machine = simulation.machine
     let options = machine.options
     var lines: [String] = []
@@ -82,13 +82,17 @@ struct SimulationRun {
         + " \(machine.devices.count) device\(machine.devices.count == 1 ? "" : "s")"
     )
     if let path { line("recorded", "\(bytes) bytes in \(String(escaping: path.utf8))") }
-    line("dma-debug", "\(engine.errorCount) errors, \(engine.liveCount) mappings left")
+    line(
+      "dma-debug",
+      "\(engine.errorCount) error\(engine.errorCount == 1 ? "" : "s"),"
+        + " \(engine.liveCount) mapping\(engine.liveCount == 1 ? "" : "s") left"
+    )
     for (kind, count) in kinds.sorted(by: { $0.key.rawValue < $1.key.rawValue })
     where kind.isError || kind == .exceededOverlap {
       line("", "\(count) × \(kind.name)")
     }
     observations(&lines)
-    faults(&lines)
+    faults(&lines, verbose: verbose)
     for text in machine.kernelLog.prefix(5) { line("log", String(escaping: text.utf8)) }
     if machine.kernelLog.count > 5 { line("", "and \(machine.kernelLog.count - 5) lines more") }
     if verdict.problems.isEmpty {
@@ -111,7 +115,7 @@ struct SimulationRun {
     }
   }
 
-  private func faults(_ lines: inout [String]) {
+  private func faults(_ lines: inout [String], verbose: Bool) {
     guard let injector = simulation.injector else { return }
     let count = injector.injected.count
     var label = "mistakes    \(count) made"
@@ -119,9 +123,77 @@ struct SimulationRun {
     for fault in Fault.allCases where injector.counts[fault.rawValue] > 0 {
       if label != "" { lines.append(label) }
       label = ""
+      let count = injector.counts[fault.rawValue]
+      lines.append("            \(count) × \(fault.name): \(fault.summary)")
+    }
+    guard verbose else { return }
+    for fault in injector.injected {
       lines.append(
-        "            \(injector.counts[fault.rawValue]) × \(fault.name): \(fault.summary)"
+        "            \(FieldValue.seconds(fault.time)) \(fault.device) \(fault.fault.name):"
+          + " \(fault.text)"
       )
+    }
+  }
+
+  /// The same for programs: what was done wrong, what was found, and whether that is all.
+  func json() -> String {
+    var writer = JSONWriter(indented: true)
+    let machine = simulation.machine
+    writer.object { json in
+      json.pair("schema", 1)
+      json.pair("scenario", simulation.scenario.name)
+      json.pair("kernel", machine.options.generation.version)
+      json.pair("seed", machine.options.seed)
+      json.pair("time_ns", machine.now - start)
+      json.pair("events", machine.eventCount)
+      json.pair("errors", UInt64(engine.errorCount))
+      json.pair("live", UInt64(engine.liveCount))
+      json.key("reports")
+      json.object { json in
+        for (kind, count) in kinds.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+          json.pair(kind.name, count)
+        }
+      }
+      json.key("faults")
+      json.array { json in
+        for fault in simulation.injector?.injected ?? [] { append(fault, &json) }
+      }
+      json.key("observations")
+      json.array { json in
+        for observation in machine.observations { append(observation, &json) }
+      }
+      json.key("problems")
+      json.array { json in for problem in verdict.problems { json.string(problem) } }
+    }
+    return writer.text.string + "\n"
+  }
+
+  private func append(_ fault: InjectedFault, _ json: inout JSONWriter) {
+    json.object { json in
+      json.pair("name", fault.fault.name)
+      json.pair("device", fault.device)
+      json.pair("time_ns", fault.time)
+      json.pair("first_event", fault.events.lowerBound + 1)
+      json.pair("last_event", fault.events.upperBound)
+      json.key("expected")
+      json.array { json in
+        for kind in fault.reports.sorted(by: { $0.rawValue < $1.rawValue }) {
+          json.string(kind.name)
+        }
+        for kind in fault.observations.map(\.rawValue).sorted() { json.string(kind) }
+      }
+      json.pair("leaks", fault.leaksMapping)
+      json.pair("text", fault.text)
+    }
+  }
+
+  private func append(_ observation: Observation, _ json: inout JSONWriter) {
+    json.object { json in
+      json.pair("kind", observation.kind.rawValue)
+      json.pair("time_ns", observation.time)
+      json.pair("device", observation.device)
+      json.key("address")
+      json.address(observation.address)
     }
   }
 }

@@ -18,7 +18,7 @@ struct SimCommand: ParsableCommand {
       Examples:
         dmatop sim nic --duration 100ms
         dmatop sim nvme --fault unmap-size@0.01 --record trace.txt
-        dmatop sim my.scenario
+        dmatop sim --print usb >my.scenario && dmatop sim my.scenario
         dmatop lint sim:nic,fault=double-unmap@once
       """
   )

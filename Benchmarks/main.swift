@@ -35,6 +35,11 @@ if CommandLine.arguments.dropFirst().first == "sim" {
   SimulationBenchmark.run()
   exit(0)
 }
+// `seek` as argument: time travel only.
+if CommandLine.arguments.dropFirst().first == "seek" {
+  SeekBenchmark.run()
+  exit(0)
+}
 // A number of live mappings as argument: the engine with that many only.
 let only = CommandLine.arguments.dropFirst().first.flatMap { Int($0) }
 if only == nil { showMemory() }
@@ -54,6 +59,7 @@ for (live, from, to, hit) in floors where only == nil || only == live {
 }
 if only == nil {
   SimulationBenchmark.run()
+  SeekBenchmark.run()
   TextBenchmark(megabytes: 50).show()
 }
 show("peak memory of it all", "\(Measure.peakMemory() >> 20) MB", floor: "-")

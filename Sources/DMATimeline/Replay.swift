@@ -93,9 +93,10 @@ public struct Replay {
     waiting.reverse()
   }
 
-  private static func generation(
+  /// Finds out which kernel it was; what was read for it is left in `waiting`.
+  static func generation<Reader: TraceReader>(
     _ options: ReplayOptions,
-    _ reader: inout any TraceReader,
+    _ reader: inout Reader,
     _ waiting: inout [EventBatch],
     _ hasEnded: inout Bool
   ) throws(TraceError) -> (KernelGeneration, GenerationOrigin) {

@@ -78,6 +78,30 @@ final class ByteSource {
     base = Self.allocate(capacity)
   }
 
+  /// Whether ``init(again:from:)`` can read it a second time.
+  var isRewindable: Bool { descriptor < 0 || totalSize != nil && !isLive }
+
+  /// Reads the same input again, from a byte on. Both sources may be used side by side.
+  ///
+  /// - Throws: ``TraceError`` for a pipe, and when the file cannot be opened any more.
+  init(again other: ByteSource, from offset: UInt64) throws(TraceError) {
+    guard other.isRewindable else {
+      throw TraceError(path: other.name, problem: "cannot be read twice")
+    }
+    name = other.name
+    totalSize = other.totalSize
+    isLive = false
+    memory = other.memory
+    chunk = Self.defaultChunk
+    capacity = Self.defaultChunk
+    base = Self.allocate(capacity)
+    head = other.head
+    bytesRead = offset
+    closes = other.descriptor >= 0
+    descriptor = other.descriptor < 0 ? -1 : fcntl(other.descriptor, F_DUPFD_CLOEXEC, 3)
+    if other.descriptor >= 0, descriptor < 0 { throw Self.openError(errno, name) }
+  }
+
   /// Reads from memory, `chunk` bytes at a time.
   init(bytes: [UInt8], name: String, chunk: Int = defaultChunk) {
     self.name = String(escaping: name.utf8)
@@ -116,7 +140,11 @@ final class ByteSource {
     var got = 0
     if descriptor >= 0 {
       repeat {
-        got = read(descriptor, base + last, want)
+        // By position: another source may read the same file.
+        got =
+          isRewindable
+          ? pread(descriptor, base + last, want, off_t(bytesRead))
+          : read(descriptor, base + last, want)
       } while got < 0 && errno == EINTR
       if got < 0 {
         if errno == EISDIR { throw Self.openError(EISDIR, name) }

@@ -10,7 +10,7 @@ public struct TextTraceReader: TraceReader {
   /// How many bytes without a full batch are read before the caller gets control back.
   private static let patience: UInt64 = 16 << 20
 
-  private let source: ByteSource
+  let source: ByteSource
   private var decoder = TextDecoder()
   /// How many of the unread bytes are known to hold no line end.
   private var searched = 0
@@ -39,6 +39,27 @@ public struct TextTraceReader: TraceReader {
   /// Reads from memory a few bytes at a time, as a slow pipe delivers them.
   init(bytes: [UInt8], name: String, chunk: Int) {
     source = ByteSource(bytes: bytes, name: name, chunk: chunk)
+  }
+
+  /// Goes on at a mark of another reader.
+  private init(_ other: TextTraceReader, at mark: ReaderMark) throws(TraceError) {
+    source = try ByteSource(again: other.source, from: mark.offset)
+    decoder = mark.decoder ?? TextDecoder()
+    decoder.names = other.decoder.names
+    skipping = mark.skipping
+    done = mark.done
+    started = true
+    used = mark.offset
+  }
+
+  public func mark() -> ReaderMark {
+    var state = decoder
+    state.names = TraceNames()
+    return ReaderMark(offset: used, decoder: state, skipping: skipping, done: done)
+  }
+
+  public func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader {
+    try TextTraceReader(self, at: mark)
   }
 
   public var names: TraceNames {

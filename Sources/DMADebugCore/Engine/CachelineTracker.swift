@@ -27,6 +27,8 @@ struct CachelineTracker: Sendable {
 
   init() {}
 
+  var approximateBytes: Int { slots.count * 8 }
+
   /// The cacheline of a physical address (`to_cacheline_number`).
   @inline(__always)
   static func number(_ physicalAddress: UInt64) -> UInt64 { physicalAddress >> 6 }

@@ -405,7 +405,7 @@ extension DMADebug {
   }
 
   /// Takes over what a marker says of the kernel's address space.
-  mutating func learn(_ layout: MemoryLayout) {
+  mutating func learn(_ layout: KernelLayout) {
     self.layout = layout
     guard let direct = layout.directMap else { return }
     directMap.isTold(offset: direct.lowerBound, size: direct.upperBound - direct.lowerBound)

@@ -19,7 +19,7 @@ public struct DMADebug: Sendable {
   var devices: [DeviceState] = []
   var directMap = DirectMap()
   /// What a marker told about the kernel's address space.
-  var layout: MemoryLayout?
+  var layout: KernelLayout?
   var filter: DriverFilter
 
   /// Everything is disabled for good: `dma_debug=off`, or out of memory.
@@ -152,6 +152,15 @@ public struct DMADebug: Sendable {
     changes.removeAll(keepingCapacity: true)
   }
 
+  /// Grows with everything that is mapped or freed.
+  public var changeCount: UInt64 { 2 * table.nextSequence - UInt64(table.count) }
+
+  /// Bytes that a copy takes when everything in it has changed, about.
+  public var approximateBytes: Int {
+    table.entries.count * (MemoryLayout<Mapping>.stride + 48) + cachelines.approximateBytes
+      + lists.approximateBytes + devices.count * MemoryLayout<DeviceState>.stride + (1 << 12)
+  }
+
   // MARK: Before the first event
 
   /// Tells what a table beside the trace says of a device. A probe in the trace wins over it.
@@ -243,7 +252,7 @@ public struct DMADebug: Sendable {
   private mutating func marker(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
     let text = batch.markerText(event)
     if text.starts(with: Self.layoutMarker) {
-      learn(MemoryLayout(text.dropFirst(Self.layoutMarker.count)))
+      learn(KernelLayout(text.dropFirst(Self.layoutMarker.count)))
       return
     }
     guard text.starts(with: Self.writeMarker) else { return }

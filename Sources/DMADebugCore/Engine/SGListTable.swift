@@ -58,6 +58,8 @@ struct SGListTable: Sendable {
 
   subscript(index: UInt32) -> List { lists[Int(index)] }
 
+  var approximateBytes: Int { arena.count * 8 + lists.count * MemoryLayout<List>.stride }
+
   func segmentAddress(_ list: UInt32, _ segment: Int) -> UInt64 {
     arena[Int(lists[Int(list)].words) + segment]
   }

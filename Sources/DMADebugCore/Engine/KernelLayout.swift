@@ -2,7 +2,7 @@
 ///
 /// Some checks of dma-debug look at the kind of memory that is mapped. A trace does not show it,
 /// but a few ranges of the kernel's address space do. Ends are exclusive; a range may be absent.
-struct MemoryLayout: Sendable {
+struct KernelLayout: Sendable {
   /// `direct=`: the direct map of physical memory, virtual addresses.
   private(set) var directMap: Range<UInt64>?
   /// `vmalloc=`, virtual addresses.

@@ -1,0 +1,407 @@
+import DMADebugCore
+import DMATrace
+
+/// A capture or a simulation with time travel: the state at any event, forwards and backwards.
+///
+/// The head reads everything once, as fast as it can or as it arrives. Now and then it leaves a
+/// checkpoint: a copy of the engine and the place in the input. The state at an event is the nearest
+/// checkpoint before it, played on. Memory for checkpoints is bounded: when it is used up every
+/// second one is given up, and new ones are left half as often.
+public final class Timeline {
+  /// An error or another message, and when it came up.
+  public struct Entry: Sendable {
+    /// Events applied until then, its own included.
+    public var event: UInt64
+    public var report: Report
+  }
+
+  /// A marker of the trace.
+  public struct Marker: Sendable {
+    public var event: UInt64
+    public var time: UInt64
+    public var text: String
+  }
+
+  private struct Checkpoint {
+    var event: UInt64
+    var time: UInt64
+    var mark: ReaderMark
+    var engine: DMADebug
+    var bytes: Int
+  }
+
+  /// Somebody who applies events one after the other.
+  private struct Walker {
+    var reader: any RewindableReader
+    var engine: DMADebug
+    var batch = EventBatch()
+    var position = 0
+    var event: UInt64 = 0
+    var time: UInt64 = 0
+    var isFinished = false
+    var names: TraceNames?
+
+    var isAtBatchEnd: Bool { position >= batch.events.count }
+
+    /// Makes sure that there is an event.
+    ///
+    /// - Returns: `false` at the end, or when a live source has none now.
+    mutating func fill(waits: Bool) throws(TraceError) -> Bool {
+      while isAtBatchEnd {
+        names = nil
+        position = 0
+        guard try reader.read(into: &batch) else {
+          batch.removeAll()
+          isFinished = true
+          return false
+        }
+        if batch.events.isEmpty, !waits { return false }
+      }
+      if names == nil { names = reader.names }
+      return true
+    }
+
+    mutating func step() {
+      let next = batch.events[position]
+      position += 1
+      event += 1
+      time = next.time
+      if let names { engine.apply(next, in: batch, names: names) }
+    }
+  }
+
+  public static let standardBudget = 512 << 20
+  private static let maximumEntries = 200_000
+  private static let maximumMarkers = 10_000
+  private static let smallestSpacing: UInt64 = 1 << 14
+
+  private var head: Walker
+  private var cursor: Walker?
+  private var checkpoints: [Checkpoint] = []
+  private var checkpointBytes = 0
+  private var spacing = smallestSpacing
+  private let budget: Int
+  private var hasEnded = false
+  private var waiting: [EventBatch] = []
+
+  public let origin: GenerationOrigin
+  /// Messages in the order of events, the first ``maximumEntries``.
+  public private(set) var entries: [Entry] = []
+  /// Messages of errors ever, also beyond those that are kept.
+  public private(set) var entryCount: UInt64 = 0
+  public private(set) var markers: [Marker] = []
+  public private(set) var density = EventDensity()
+  /// Time of the first event.
+  public private(set) var firstTime: UInt64 = 0
+
+  /// Opens a source. Nothing but what tells the kernel is read yet.
+  ///
+  /// - Parameter budget: bytes for checkpoints.
+  public init(
+    _ source: any TraceReader,
+    options: ReplayOptions,
+    budget: Int = standardBudget
+  ) throws(TraceError) {
+    self.budget = budget
+    var reader: any RewindableReader
+    if let text = source as? TextTraceReader, text.isRewindable {
+      reader = text
+    } else {
+      reader = try SpooledReader(source)
+    }
+    let start = reader.mark()
+    var descriptions: [(DeviceID, DeviceDescription)] = []
+    if let table = options.devices { descriptions = table.intern(into: &reader.names) }
+    var ended = false
+    let (generation, origin) = try Replay.generation(options, &reader, &waiting, &ended)
+    self.origin = origin
+    var engine = DMADebug(options.configuration(generation))
+    for (device, description) in descriptions { engine.describe(device, description) }
+    // What was read to find out is read again: it is little, and there is one way only.
+    if !waiting.isEmpty || ended, !(reader is SpooledReader) {
+      reader = try reader.resumed(at: start)
+      waiting = []
+    }
+    head = Walker(reader: reader, engine: engine)
+    waiting.reverse()
+    checkpoints = [Checkpoint(event: 0, time: 0, mark: start, engine: engine, bytes: 0)]
+  }
+
+  // MARK: Reading
+
+  /// Whether everything was read.
+  public var isComplete: Bool { hasEnded }
+
+  /// Events read so far.
+  public var eventCount: UInt64 { head.event }
+
+  /// Time of the last event read.
+  public var lastTime: UInt64 { head.time }
+
+  public var summary: TraceSummary { head.reader.summary }
+  public var progress: (read: UInt64, total: UInt64?) { head.reader.progress }
+  public var names: TraceNames { head.names ?? head.reader.names }
+
+  /// Milliseconds after which to look for more, for a source that makes events as time passes.
+  public var pace: Int? { hasEnded ? nil : head.reader.pace }
+
+  /// What to wait on for more events; `nil` when there are some, or nothing to wait on.
+  public var waitingDescriptor: Int32? {
+    head.isAtBatchEnd && waiting.isEmpty && !hasEnded ? head.reader.liveDescriptor : nil
+  }
+
+  /// Reads on.
+  ///
+  /// - Parameter limit: events to read at most, about.
+  /// - Returns: How many were read; 0 at the end, or when a live source has none now.
+  @discardableResult
+  public func read(limit: Int) throws(TraceError) -> Int {
+    guard !hasEnded else { return 0 }
+    var count = 0
+    while count < limit {
+      if head.isAtBatchEnd {
+        if count > 0, head.reader.pace != nil || head.reader.liveDescriptor != nil { break }
+        leaveCheckpoint()
+        if let next = waiting.popLast() {
+          head.batch = next
+          head.position = 0
+          head.names = head.reader.names
+        } else if try !head.fill(waits: false) {
+          if head.isFinished { end() }
+          break
+        }
+      }
+      while !head.isAtBatchEnd {
+        let next = head.batch.events[head.position]
+        head.step()
+        count += 1
+        note(next)
+      }
+    }
+    return count
+  }
+
+  private func note(_ event: DMAEvent) {
+    if head.event == 1 { firstTime = event.time }
+    density.add(event.time)
+    if event.kind == .marker, markers.count < Self.maximumMarkers {
+      let text = String(escaping: head.batch.markerText(event))
+      markers.append(Marker(event: head.event, time: event.time, text: text))
+    }
+    if head.engine.hasReports { takeReports() }
+  }
+
+  private func takeReports() {
+    var reports: [Report] = []
+    head.engine.takeReports(&reports)
+    for report in reports {
+      entryCount += 1
+      density.addError(report.event.time)
+      if entries.count < Self.maximumEntries {
+        entries.append(Entry(event: head.event, report: report))
+      }
+    }
+  }
+
+  private func end() {
+    hasEnded = true
+    head.engine.finish(names: names)
+    takeReports()
+  }
+
+  private func leaveCheckpoint() {
+    guard waiting.isEmpty, head.event >= (checkpoints.last?.event ?? 0) + spacing else { return }
+    let bytes = head.engine.approximateBytes
+    checkpoints.append(
+      Checkpoint(
+        event: head.event,
+        time: head.time,
+        mark: head.reader.mark(),
+        engine: head.engine,
+        bytes: bytes
+      )
+    )
+    checkpointBytes += bytes
+    // A checkpoint costs a copy of what changes after it: not more often than that is worth.
+    spacing = max(spacing, UInt64(4 * head.engine.liveCount))
+    while checkpointBytes > budget, checkpoints.count > 3 { thinOut() }
+  }
+
+  private func thinOut() {
+    var kept: [Checkpoint] = []
+    for (index, checkpoint) in checkpoints.enumerated() where index % 2 == 0 {
+      kept.append(checkpoint)
+    }
+    checkpoints = kept
+    checkpointBytes = checkpoints.reduce(0) { $0 + $1.bytes }
+    spacing *= 2
+  }
+
+  /// Bytes that checkpoints take, about, and how many there are.
+  public var checkpointUse: (bytes: Int, count: Int) { (checkpointBytes, checkpoints.count) }
+
+  // MARK: Now
+
+  /// Whether now is where reading is.
+  public var isFollowing: Bool { cursor == nil }
+
+  /// Events applied until now.
+  public var event: UInt64 { cursor?.event ?? head.event }
+
+  /// Time of the last event applied.
+  public var time: UInt64 { cursor?.time ?? head.time }
+
+  /// The state now.
+  public var engine: DMADebug { cursor?.engine ?? head.engine }
+
+  /// Changes the state now, as somebody who writes a virtual file would. Seeking drops it.
+  public func write(_ file: VirtualFile, _ value: [UInt8]) -> WriteError? {
+    if cursor == nil { return head.engine.write(file, value) }
+    return cursor?.engine.write(file, value)
+  }
+
+  /// Events around now: those of the batch at hand, and where now is among them.
+  public var neighbourhood: (batch: EventBatch, position: Int, first: UInt64) {
+    let walker = cursor ?? head
+    return (walker.batch, walker.position, walker.event - UInt64(walker.position))
+  }
+
+  /// Goes where reading is, and stays there.
+  public func follow() {
+    cursor = nil
+  }
+
+  /// Goes to the state after `target` events; not beyond what was read.
+  public func seek(event target: UInt64) throws(TraceError) {
+    let target = min(target, head.event)
+    var walker = try walker(before: target)
+    while walker.event < target, try walker.fill(waits: true) { walker.step() }
+    settle(&walker)
+    cursor = walker
+  }
+
+  /// Goes to the state after all events up to and including a time.
+  public func seek(time target: UInt64) throws(TraceError) {
+    let index = checkpoints.lastIndex { $0.event == 0 || $0.time <= target } ?? 0
+    var walker: Walker
+    if let cursor, cursor.time <= target, cursor.event >= checkpoints[index].event {
+      walker = cursor
+    } else {
+      walker = try self.walker(at: checkpoints[index])
+    }
+    while walker.event < head.event, try walker.fill(waits: true),
+      walker.batch.events[walker.position].time <= target
+    {
+      walker.step()
+    }
+    settle(&walker)
+    cursor = walker
+  }
+
+  private func settle(_ walker: inout Walker) {
+    if hasEnded, walker.event == head.event { walker.engine.finish(names: names) }
+    var reports: [Report] = []
+    walker.engine.takeReports(&reports)
+  }
+
+  /// A walker at the nearest place before an event, the event's own place included.
+  private func walker(before target: UInt64) throws(TraceError) -> Walker {
+    let index = checkpoints.lastIndex { $0.event <= target } ?? 0
+    if let cursor, cursor.event <= target, cursor.event >= checkpoints[index].event,
+      !(hasEnded && cursor.event == head.event)
+    {
+      return cursor
+    }
+    return try walker(at: checkpoints[index])
+  }
+
+  private func walker(at checkpoint: Checkpoint) throws(TraceError) -> Walker {
+    Walker(
+      reader: try head.reader.resumed(at: checkpoint.mark),
+      engine: checkpoint.engine,
+      event: checkpoint.event,
+      time: checkpoint.time
+    )
+  }
+
+  /// Goes on by a number of events, or back by a negative one.
+  public func step(_ count: Int) throws(TraceError) {
+    let now = event
+    let back = UInt64(count.magnitude)
+    try seek(event: count < 0 ? now - min(now, back) : now + back)
+  }
+
+  /// Goes to after the next event that maps, frees or is an error.
+  ///
+  /// - Returns: Whether there is one among the events read.
+  @discardableResult
+  public func stepToNextChange() throws(TraceError) -> Bool {
+    var walker = try walker(before: event)
+    while walker.event < event, try walker.fill(waits: true) { walker.step() }
+    let live = Self.fingerprint(walker.engine)
+    while walker.event < head.event, try walker.fill(waits: true) {
+      walker.step()
+      if Self.fingerprint(walker.engine) != live {
+        settle(&walker)
+        cursor = walker
+        return true
+      }
+    }
+    settle(&walker)
+    cursor = walker
+    return false
+  }
+
+  /// Goes back to before the last event that mapped, freed or was an error.
+  ///
+  /// - Returns: Whether there was one.
+  @discardableResult
+  public func stepToPreviousChange() throws(TraceError) -> Bool {
+    let now = event
+    guard now > 0 else { return false }
+    var limit = now
+    while true {
+      let index = checkpoints.lastIndex { $0.event < limit } ?? 0
+      var walker = try walker(at: checkpoints[index])
+      var found: UInt64?
+      var before = Self.fingerprint(walker.engine)
+      while walker.event < limit, try walker.fill(waits: true) {
+        walker.step()
+        let after = Self.fingerprint(walker.engine)
+        if after != before { found = walker.event - 1 }
+        before = after
+      }
+      if let found {
+        try seek(event: found)
+        return true
+      }
+      guard index > 0 else {
+        try seek(event: 0)
+        return false
+      }
+      limit = checkpoints[index].event
+    }
+  }
+
+  /// What differs whenever something was mapped, freed or reported.
+  private static func fingerprint(_ engine: DMADebug) -> [UInt64] {
+    [engine.changeCount, UInt64(engine.errorCount)]
+  }
+
+  /// The message after now, or before it, and going there.
+  ///
+  /// - Parameter errorsOnly: lines of the log that are no error are passed over.
+  /// - Returns: its position in ``entries``, `nil` when there is none.
+  @discardableResult
+  public func seekEntry(forwards: Bool, errorsOnly: Bool) throws(TraceError) -> Int? {
+    let now = event
+    func isWanted(_ entry: Entry) -> Bool { !errorsOnly || entry.report.kind.isError }
+    let index =
+      forwards
+      ? entries.firstIndex { $0.event > now && isWanted($0) }
+      : entries.lastIndex { $0.event < now && isWanted($0) }
+    guard let index else { return nil }
+    try seek(event: entries[index].event)
+    return index
+  }
+}

@@ -1,0 +1,29 @@
+import DMADebugCore
+
+/// A place in a capture from which a reader can go on reading.
+///
+/// Names are not part of it: they are only ever added, so those that are known by now will do.
+public struct ReaderMark: Sendable {
+  /// Where the unread input begins, in bytes.
+  var offset: UInt64
+  /// The state of a text reader; `nil` for a spool.
+  var decoder: TextDecoder?
+  var skipping = false
+  var done = false
+}
+
+/// A reader that can go back.
+public protocol RewindableReader: TraceReader {
+  /// Where it stands: between two batches.
+  func mark() -> ReaderMark
+
+  /// Another reader that begins at a mark of this one and knows the names that this one knows.
+  ///
+  /// - Throws: ``TraceError`` when the input is gone.
+  func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader
+}
+
+extension TextTraceReader: RewindableReader {
+  /// Whether the input can be read again: a regular file or memory, not a pipe.
+  public var isRewindable: Bool { source.isRewindable }
+}

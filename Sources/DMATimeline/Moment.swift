@@ -44,7 +44,7 @@ public enum Moment: Sendable, Equatable {
   }
 
   /// The nanoseconds in a decimal number of seconds with at most nine digits behind the point.
-  static func nanoseconds(_ seconds: some StringProtocol) -> UInt64? {
+  public static func nanoseconds(_ seconds: some StringProtocol) -> UInt64? {
     let parts = seconds.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
     let fraction = parts.count > 1 ? parts[1] : ""
     guard let whole = UInt64(parts[0]), fraction.count <= 9,

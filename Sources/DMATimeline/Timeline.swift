@@ -35,11 +35,24 @@ public final class Timeline {
     var reader: any RewindableReader
     var engine: DMADebug
     var batch = EventBatch()
+    private var spare = EventBatch()
     var position = 0
     var event: UInt64 = 0
     var time: UInt64 = 0
     var isFinished = false
     var names: TraceNames?
+
+    init(
+      reader: any RewindableReader,
+      engine: DMADebug,
+      event: UInt64 = 0,
+      time: UInt64 = 0
+    ) {
+      self.reader = reader
+      self.engine = engine
+      self.event = event
+      self.time = time
+    }
 
     var isAtBatchEnd: Bool { position >= batch.events.count }
 
@@ -49,13 +62,19 @@ public final class Timeline {
     mutating func fill(waits: Bool) throws(TraceError) -> Bool {
       while isAtBatchEnd {
         names = nil
-        position = 0
+        // At the end the last events stay to be looked at.
+        swap(&spare, &batch)
         guard try reader.read(into: &batch) else {
-          batch.removeAll()
+          swap(&spare, &batch)
           isFinished = true
           return false
         }
-        if batch.events.isEmpty, !waits { return false }
+        if batch.events.isEmpty {
+          swap(&spare, &batch)
+          if !waits { return false }
+          continue
+        }
+        position = 0
       }
       if names == nil { names = reader.names }
       return true
@@ -73,13 +92,13 @@ public final class Timeline {
   public static let standardBudget = 512 << 20
   private static let maximumEntries = 200_000
   private static let maximumMarkers = 10_000
-  private static let smallestSpacing: UInt64 = 1 << 14
+  public static let standardSpacing: UInt64 = 1 << 14
 
   private var head: Walker
   private var cursor: Walker?
   private var checkpoints: [Checkpoint] = []
   private var checkpointBytes = 0
-  private var spacing = smallestSpacing
+  private var spacing: UInt64
   private let budget: Int
   private var hasEnded = false
   private var waiting: [EventBatch] = []
@@ -96,13 +115,17 @@ public final class Timeline {
 
   /// Opens a source. Nothing but what tells the kernel is read yet.
   ///
-  /// - Parameter budget: bytes for checkpoints.
+  /// - Parameters:
+  ///   - budget: bytes for checkpoints.
+  ///   - spacing: events between two checkpoints, to begin with.
   public init(
     _ source: any TraceReader,
     options: ReplayOptions,
-    budget: Int = standardBudget
+    budget: Int = standardBudget,
+    spacing: UInt64 = standardSpacing
   ) throws(TraceError) {
     self.budget = budget
+    self.spacing = spacing
     var reader: any RewindableReader
     if let text = source as? TextTraceReader, text.isRewindable {
       reader = text

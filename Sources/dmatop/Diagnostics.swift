@@ -5,10 +5,23 @@ import DMATrace
 /// What is to be said about a trace on standard error, so that silence never misleads.
 enum Diagnostics {
   static func lines(_ path: String, _ replay: Replay, verbose: Bool) -> [String] {
-    let summary = replay.summary
+    lines(path, replay.summary, replay.engine, isAtEnd: replay.isAtEnd, verbose: verbose)
+  }
+
+  static func lines(_ path: String, _ timeline: Timeline) -> [String] {
+    lines(path, timeline.summary, timeline.engine, isAtEnd: timeline.isComplete, verbose: false)
+  }
+
+  private static func lines(
+    _ path: String,
+    _ summary: TraceSummary,
+    _ engine: DMADebug,
+    isAtEnd: Bool,
+    verbose: Bool
+  ) -> [String] {
     let name = displayName(path)
     var lines: [String] = []
-    if summary.dmaEvents == 0 && replay.isAtEnd {
+    if summary.dmaEvents == 0 && isAtEnd {
       lines.append(
         "dmatop: \(name): a trace without dma events (\(summary.events + summary.foreignEvents)"
           + " others); record some with: trace-cmd record -e dma"
@@ -35,12 +48,12 @@ enum Diagnostics {
       }
     }
     if summary.cutOff { lines.append("dmatop: \(name): the last line is cut off") }
-    if replay.engine.refusedWrites > 0 {
+    if engine.refusedWrites > 0 {
       lines.append(
-        "dmatop: \(name): \(replay.engine.refusedWrites) writes to dma-api files were refused"
+        "dmatop: \(name): \(engine.refusedWrites) writes to dma-api files were refused"
       )
     }
-    if let undecided = sentence(replay.engine.undecided) {
+    if let undecided = sentence(engine.undecided) {
       lines.append("dmatop: \(name): left out, the trace cannot decide them: \(undecided)")
     }
     return lines

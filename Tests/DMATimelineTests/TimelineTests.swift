@@ -62,7 +62,8 @@ import Testing
     let timeline = try Timeline(
       TextTraceReader(bytes: Self.recording, name: "trace"),
       options: ReplayOptions(),
-      budget: seed % 2 == 0 ? 1 << 20 : Timeline.standardBudget
+      budget: seed % 2 == 0 ? 1 << 20 : Timeline.standardBudget,
+      spacing: 1 << 10
     )
     try readAll(timeline)
     #expect(timeline.eventCount > 25_000)

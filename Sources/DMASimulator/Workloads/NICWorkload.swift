@@ -84,7 +84,7 @@ final class NICWorkload: Driver, Workload {
   func run() -> UInt64 {
     // A poll handles a few packets of each direction.
     let budget = 8
-    enter("ksoftirqd/\(machine.cpu)", pid: 20)
+    enter("ksoftirqd/\(cpu)", pid: 20)
     for _ in 0..<budget / 2 { receive() }
     complete()
     enter("iperf3", pid: 2210, cpu: 1)

@@ -61,7 +61,7 @@ final class NVMeWorkload: Driver, Workload {
   }
 
   func run() -> UInt64 {
-    enter("swapper/\(machine.cpu)", pid: 0)
+    enter("swapper/\(cpu)", pid: 0)
     machine.site = unmapSite
     var index = 0
     while index < requests.count {

@@ -37,7 +37,7 @@ final class VirtioWorkload: Driver, Workload {
   }
 
   func run() -> UInt64 {
-    enter("swapper/\(machine.cpu)", pid: 0)
+    enter("swapper/\(cpu)", pid: 0)
     machine.site = doneSite
     for request in requests { complete(request) }
     requests.removeAll(keepingCapacity: true)

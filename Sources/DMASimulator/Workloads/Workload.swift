@@ -73,7 +73,8 @@ class Driver {
   let options: WorkloadOptions
   let injector: FaultInjector?
   @exclusivity(unchecked) var random: SeededRandom
-  private let cpu: UInt32
+  /// The CPU that takes the device's interrupts.
+  let cpu: UInt32
 
   init(_ machine: Machine, _ device: Device, _ options: WorkloadOptions, _ injector: FaultInjector?)
   {

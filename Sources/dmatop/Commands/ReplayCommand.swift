@@ -38,19 +38,46 @@ struct ReplayCommand: ParsableCommand {
   @Flag(help: "Use no colours. So does the environment variable NO_COLOR.")
   var noColor = false
 
+  @Option(help: "The view to begin with: mappings, errors, events, devices, files, map or stats.")
+  var view = MonitorState.View.mappings
+
+  @Option(
+    help: ArgumentHelp(
+      "Print one screen of this size as text and end, also on a terminal.",
+      valueName: "WxH"
+    )
+  )
+  var snapshotScreen: ScreenSize?
+
+  /// `80x24`
+  struct ScreenSize: ExpressibleByArgument {
+    let width: Int
+    let height: Int
+
+    init?(argument: String) {
+      let parts = argument.split(separator: "x")
+      guard parts.count == 2, let width = Int(parts[0]), let height = Int(parts[1]),
+        (1...1000).contains(width), (1...1000).contains(height)
+      else { return nil }
+      self.width = width
+      self.height = height
+    }
+  }
+
   func run() throws {
     let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
-    let isTerminal = isatty(STDOUT_FILENO) == 1
-    let state = try trace.map { try open($0) } ?? desktop(isLive: isTerminal)
+    let isTerminal = isatty(STDOUT_FILENO) == 1 && snapshotScreen == nil
+    var state = try trace.map { try open($0) } ?? desktop(isLive: isTerminal)
+    state.view = view
     if isTerminal {
       try launcher.open(state)
     } else {
-      try launcher.printScreen(state)
+      try launcher.printScreen(state, size: snapshotScreen.map { ($0.width, $0.height) })
     }
   }
 
   private func open(_ path: String) throws -> MonitorState {
-    MonitorState(path: path, moment: at, replay: try replay.open(path, gates: gates))
+    MonitorState(path: path, moment: at, timeline: try replay.timeline(path, gates: gates))
   }
 
   /// The desktop at work: as time passes on a terminal, else two seconds of it.
@@ -65,7 +92,19 @@ struct ReplayCommand: ParsableCommand {
     return MonitorState(
       path: "sim:desktop",
       moment: at == .end && !isLive ? .snapshot("work") : at,
-      replay: try Replay(reader: reader, options: replay.options(gates))
+      timeline: try Timeline(reader, options: replay.options(gates))
     )
   }
+}
+
+extension MonitorState.View: ExpressibleByArgument {
+  init?(argument: String) {
+    let word = argument.lowercased()
+    guard let view = Self.allCases.first(where: { $0.title.lowercased() == word }) else {
+      return nil
+    }
+    self = view
+  }
+
+  static var allValueStrings: [String] { allCases.map { $0.title.lowercased() } }
 }

@@ -142,12 +142,12 @@ struct SimCommand: ParsableCommand {
     // A monitor that ends after a moment is of no use: it runs until somebody quits.
     if duration == nil, events == nil { options.duration = 86_400_000_000_000 }
     let simulation = Simulation(try options.scenario(scenario), eventLimit: options.events)
-    let replay = try Replay(
-      reader: SimulationReader(simulation, speed: speed),
-      options: try self.replay.options()
+    let timeline = try Timeline(
+      SimulationReader(simulation, speed: speed),
+      options: replay.options()
     )
     try MonitorLauncher(ascii: false, noColor: false).open(
-      MonitorState(path: "sim:\(scenario)", moment: .end, replay: replay)
+      MonitorState(path: "sim:\(scenario)", moment: .end, timeline: timeline)
     )
   }
 

@@ -118,6 +118,11 @@ struct ReplayArguments: ParsableArguments {
     return options
   }
 
+  /// A trace with time travel.
+  func timeline(_ path: String, gates: GateArguments) throws -> Timeline {
+    try Timeline(Self.reader(path), options: options(gates))
+  }
+
   /// A replay of the trace at a path, `-` for standard input.
   func open(_ path: String, gates: GateArguments? = nil) throws -> Replay {
     let options = try gates.map { try self.options($0) } ?? options()

@@ -22,14 +22,16 @@ struct MonitorLauncher {
   }
 
   /// One picture of the monitor as text, for pipes and logs.
-  func printScreen(_ initial: MonitorState) throws {
+  ///
+  /// - Parameter size: columns and lines; `nil` for what the environment says.
+  func printScreen(_ initial: MonitorState, size: (width: Int, height: Int)?) throws {
     var state = initial
     while !state.isDone { state.advance(limit: .max) }
     let glyphs: Glyphs = Self.localeIsUTF8 && !ascii ? .unicode : .ascii
     let frame = MonitorView(glyphs: glyphs).frame(
       &state,
-      width: Self.dimension("COLUMNS", 100),
-      height: Self.dimension("LINES", 24)
+      width: size?.width ?? Self.dimension("COLUMNS", 100),
+      height: size?.height ?? Self.dimension("LINES", 24)
     )
     var output = StandardOutput()
     for line in frame.textRows { output.write(line + "\n") }

@@ -6,28 +6,32 @@ import TerminalKit
 struct MonitorView {
   let glyphs: Glyphs
 
-  private static let barStyle = Style(foreground: .black, background: .cyan)
-  private static let headingStyle = Style(foreground: .black, background: .green)
-  private static let selectionStyle = Style(reverse: true)
-  private static let errorStyle = Style(foreground: .red, bold: true)
-  private static let labelStyle = Style(foreground: .cyan)
+  static let barStyle = Style(foreground: .black, background: .cyan)
+  static let headingStyle = Style(foreground: .black, background: .green)
+  static let selectionStyle = Style(reverse: true)
+  static let errorStyle = Style(foreground: .red, bold: true)
+  static let labelStyle = Style(foreground: .cyan)
+  static let dimStyle = Style(dim: true)
 
   /// A picture of `width` × `height` cells.
   func frame(_ state: inout MonitorState, width: Int, height: Int) -> CellBuffer {
     var buffer = CellBuffer(size: Size(width: width, height: height))
-    var top = drawHeader(&buffer, &state)
-    let detail = state.view == .errors && height >= 16 ? 6 : 0
-    let bottom = height - (height >= 6 ? 1 : 0) - (hasMessageLine(state) ? 1 : 0)
-    let visible = max(0, bottom - detail - top - 1)
-    state.showSelection(visible: visible)
+    let top = drawHeader(&buffer, &state)
+    let hasKeys = height >= 6
+    let bottom = height - (hasKeys ? 1 : 0) - (hasMessageLine(state) ? 1 : 0)
+    let area = Rectangle(x: 0, y: top, width: width, height: max(0, bottom - top))
     switch state.view {
-    case .mappings: drawMappings(&buffer, &state, &top, visible)
-    case .errors: drawErrors(&buffer, &state, &top, visible)
+    case .mappings: drawMappings(&buffer, &state, area)
+    case .errors: drawErrors(&buffer, &state, area)
+    case .events: drawEvents(&buffer, &state, area)
+    case .devices: drawDevices(&buffer, &state, area)
+    case .files: drawFiles(&buffer, &state, area)
+    case .map: drawMap(&buffer, &state, area)
+    case .stats: drawStats(&buffer, &state, area)
     }
-    if detail > 0 { drawErrorDetail(&buffer, state, bottom - detail, detail) }
     if hasMessageLine(state), bottom < height { drawMessage(&buffer, state, bottom) }
-    if height >= 6 { drawKeys(&buffer, state, height - 1) }
-    if state.showsHelp { drawHelp(&buffer) }
+    if hasKeys { drawKeys(&buffer, state, height - 1) }
+    if state.showsHelp { drawHelp(&buffer, &state) }
     return buffer
   }
 
@@ -35,41 +39,42 @@ struct MonitorView {
     state.message != nil || state.prompt != nil
   }
 
+  /// What search looks at, a text for each row of the view.
+  static func searchTexts(_ state: inout MonitorState) -> [String] {
+    switch state.view {
+    case .mappings:
+      let rows = state.rows()
+      let context = state.context
+      return rows.map { row in
+        MonitorColumn.all.map { $0.text(row, context) }.joined(separator: " ")
+      }
+    case .errors: return state.errorRows().map { ReportText.line($0.report, state.timeline) }
+    case .events: return eventTexts(state)
+    case .devices: return DeviceSummary.all(state).map(\.name)
+    case .files: return VirtualFile.allCases.map(\.rawValue)
+    case .map, .stats: return []
+    }
+  }
+
   // MARK: Header
 
   /// - Returns: The first line below it.
   private func drawHeader(_ buffer: inout CellBuffer, _ state: inout MonitorState) -> Int {
-    let engine = state.replay.engine
-    let pool = engine.poolCounters
-    let isSmall = buffer.height < 10
-    var y = 0
-
-    buffer.fill(
-      Rectangle(x: 0, y: 0, width: buffer.width, height: 1),
-      style: Self.barStyle
-    )
-    let mode = state.isDone ? "replay" : "reading" + percentage(state)
-    let title = " dmatop  kernel \(engine.configuration.generation.version)  "
-    let x = buffer.put(title, x: 0, y: 0, style: Self.barStyle)
-    let room = buffer.width - x - mode.count - 3
-    // Of a long path the end says most.
-    var path = displayName(state.path)
-    if path.count > room, room > 1 {
-      path = glyphs.ellipsis + String(path.suffix(room - 1))
-    }
-    buffer.put(path, x: x, y: 0, style: Self.barStyle, maxWidth: max(0, room))
-    buffer.put(mode, x: buffer.width - mode.count - 1, y: 0, style: Self.barStyle)
-    y += 1
-
+    let timeline = state.timeline
+    let engine = timeline.engine
+    let isSmall = buffer.height < 12 || state.hidesHeader
+    drawTitle(&buffer, state)
+    var y = 1
     let totals = Totals(engine)
     var line = [("live", "\(totals.count) (\(FieldValue.bytes(totals.bytes)))")]
     line.append(("errors", String(engine.errorCount)))
-    line.append(("events", String(engine.eventCount)))
+    line.append(("event", "\(timeline.event)" + ofAll(timeline)))
     line.append(("time", time(state)))
+    if let difference = difference(state) { line.append(("A to B", difference)) }
     drawPairs(&buffer, y, line, alarming: engine.errorCount > 0 ? "errors" : nil)
     y += 1
     if !isSmall {
-      drawPool(&buffer, y, pool, isDisabled: engine.isDisabled)
+      drawPool(&buffer, y, engine.poolCounters, isDisabled: engine.isDisabled)
       y += 1
       drawPairs(
         &buffer,
@@ -81,9 +86,40 @@ struct MonitorView {
         alarming: nil
       )
       y += 1
+      drawStrip(&buffer, y, state)
+      y += 1
     }
-    drawTabs(&buffer, y, state)
-    return y + 1
+    if buffer.height >= 4 {
+      drawTabs(&buffer, y, state)
+      y += 1
+    }
+    return y
+  }
+
+  private func drawTitle(_ buffer: inout CellBuffer, _ state: MonitorState) {
+    buffer.fill(Rectangle(x: 0, y: 0, width: buffer.width, height: 1), style: Self.barStyle)
+    let isReading = !state.isDone && !state.isLive
+    let mode = state.mode + (isReading ? percentage(state) : "")
+    let generation = state.timeline.engine.configuration.generation
+    let x = buffer.put(" dmatop  kernel \(generation.version)  ", x: 0, y: 0, style: Self.barStyle)
+    let room = buffer.width - x - mode.count - 3
+    // Of a long path the end says most.
+    var path = displayName(state.path)
+    if path.count > room, room > 1 {
+      path = glyphs.ellipsis + String(path.suffix(room - 1))
+    }
+    buffer.put(path, x: x, y: 0, style: Self.barStyle, maxWidth: max(0, room))
+    buffer.put(mode, x: max(0, buffer.width - mode.count - 1), y: 0, style: Self.barStyle)
+  }
+
+  private func ofAll(_ timeline: Timeline) -> String {
+    timeline.isFollowing ? "" : "/\(timeline.eventCount)"
+  }
+
+  /// Time and mappings between the markers A and B.
+  private func difference(_ state: MonitorState) -> String? {
+    guard let a = state.markA, let b = state.markB else { return nil }
+    return "\(Int64(bitPattern: b &- a)) events"
   }
 
   /// Live mappings and bytes, in all and by direction.
@@ -105,17 +141,21 @@ struct MonitorView {
   }
 
   private func percentage(_ state: MonitorState) -> String {
-    let progress = state.replay.progress
+    let progress = state.timeline.progress
     guard let total = progress.total, total > 0 else { return "" }
     return " \(progress.read * 100 / total) %"
   }
 
-  private func time(_ state: MonitorState) -> String {
-    guard state.replay.summary.clock == .nanoseconds else { return String(state.replay.time) }
-    return String(FieldValue.seconds(state.replay.time).dropLast(3))
+  func time(_ state: MonitorState) -> String {
+    time(state.timeline.time, state)
   }
 
-  private func drawPairs(
+  func time(_ time: UInt64, _ state: MonitorState) -> String {
+    guard state.timeline.summary.clock == .nanoseconds else { return String(time) }
+    return String(FieldValue.seconds(time).dropLast(3))
+  }
+
+  func drawPairs(
     _ buffer: inout CellBuffer,
     _ y: Int,
     _ pairs: [(String, String)],
@@ -157,237 +197,88 @@ struct MonitorView {
     buffer.put(numbers, x: x, y: y)
   }
 
+  /// All of the time in one line: how much happened, where errors are, and where now is.
+  private func drawStrip(_ buffer: inout CellBuffer, _ y: Int, _ state: MonitorState) {
+    let timeline = state.timeline
+    let start = timeline.firstTime
+    let span = timeline.lastTime > start ? timeline.lastTime - start : 0
+    let width = buffer.width - 2
+    guard width > 4 else { return }
+    guard span > 0 else { return }
+    let density = timeline.density
+    let pieces = Int(min(span / density.width, UInt64(EventDensity.pieces - 1))) + 1
+    func piece(_ cell: Int) -> Range<Int> {
+      let first = cell * pieces / width
+      return first..<max(first + 1, (cell + 1) * pieces / width)
+    }
+    func cell(_ time: UInt64) -> Int {
+      let distance = min(time > start ? time - start : 0, span)
+      return Int(Double(distance) / Double(span) * Double(width - 1))
+    }
+    let sums = (0..<width).map { cell in piece(cell).reduce(0) { $0 + density.events[$1] } }
+    let most = max(sums.max() ?? 1, 1)
+    for index in 0..<width {
+      let hasError = piece(index).contains { density.errors[$0] > 0 }
+      let level = sums[index] == 0 ? 0 : 1 + Int(sums[index] * 7 / most)
+      let glyph =
+        hasError && glyphs.isASCII
+        ? "!" : level == 0 ? (hasError ? "!" : " ") : glyphs.verticalBar[min(level, 8) - 1]
+      buffer.put(
+        glyph,
+        x: index + 1,
+        y: y,
+        style: hasError ? Self.errorStyle : Style(foreground: .blue)
+      )
+    }
+    for (mark, letter) in [(state.markA, "A"), (state.markB, "B")] {
+      guard let mark, timeline.eventCount > 0 else { continue }
+      let share = Double(mark) / Double(timeline.eventCount)
+      buffer.put(letter, x: 1 + Int(share * Double(width - 1)), y: y, style: Style(bold: true))
+    }
+    let now = Rectangle(x: 1 + cell(timeline.time), y: y, width: 1, height: 1)
+    buffer.restyle(now) { $0.reverse = true }
+  }
+
   private func drawTabs(_ buffer: inout CellBuffer, _ y: Int, _ state: MonitorState) {
+    var notes: [String] = []
+    if !state.place.filterText.isEmpty { notes.append("FILTER \(state.place.filterText)") }
+    if state.errorsOnly { notes.append("ERRORS ONLY") }
+    let note = notes.joined(separator: "  ")
+    func text(_ view: MonitorState.View, isShort: Bool) -> String {
+      if isShort, view != state.view { return " \(view.rawValue) " }
+      let count = view == .errors ? " (\(state.timeline.entryCount))" : ""
+      return " \(view.rawValue) \(view.title)\(count) "
+    }
+    let all = MonitorState.View.allCases
+    // Names give way to what has to be seen: a filter that is on.
+    let full = all.reduce(1) { $0 + text($1, isShort: false).count + 1 }
+    let isShort = full + (note.isEmpty ? 0 : note.count + 1) > buffer.width
+    let short = all.reduce(2) { $0 + text($1, isShort: true).count }
     var x = 1
-    for view in MonitorState.View.allCases {
+    for view in all {
+      if !note.isEmpty, short + note.count > buffer.width, view != state.view { continue }
       let style = view == state.view ? Style(bold: true, reverse: true) : .plain
-      let count = view == .errors ? " (\(state.errors.count))" : ""
-      x += buffer.put(" \(view.rawValue + 1) \(view.title)\(count) ", x: x, y: y, style: style) + 1
+      x += buffer.put(text(view, isShort: isShort), x: x, y: y, style: style) + (isShort ? 0 : 1)
     }
-    if !state.filterText.isEmpty, state.view == .mappings {
-      buffer.put(
-        "FILTER \(state.filterText)",
-        x: x + 1,
-        y: y,
-        style: Style(foreground: .yellow, bold: true),
-        maxWidth: max(0, buffer.width - x - 1)
-      )
-    }
-  }
-
-  // MARK: Mappings
-
-  private func drawMappings(
-    _ buffer: inout CellBuffer,
-    _ state: inout MonitorState,
-    _ y: inout Int,
-    _ visible: Int
-  ) {
-    let columns = MonitorColumn.fitting(buffer.width)
-    buffer.fill(
-      Rectangle(x: 0, y: y, width: buffer.width, height: 1),
-      style: Self.headingStyle
-    )
-    var x = 0
-    for column in columns {
-      var heading = column.heading
-      if column.field == state.sort { heading += arrow(state.isAscending) }
-      let start = column.field.isNumeric ? max(x, x + column.width - heading.count) : x
-      buffer.put(
-        heading,
-        x: start,
-        y: y,
-        style: Self.headingStyle,
-        maxWidth: x + column.width - start
-      )
-      x += column.width + 1
-    }
-    y += 1
-    let rows = state.rows()
-    let context = state.context
-    let first = state.scroll[state.view.rawValue]
-    let selected = state.selection[state.view.rawValue]
-    for line in 0..<visible where first + line < rows.count {
-      let isSelected = first + line == selected
-      let style = isSelected ? Self.selectionStyle : .plain
-      if isSelected {
-        buffer.fill(
-          Rectangle(x: 0, y: y + line, width: buffer.width, height: 1),
-          style: style
-        )
-      }
-      var x = 0
-      for column in columns {
-        buffer.putField(
-          column.text(rows[first + line], context),
-          x: x,
-          y: y + line,
-          width: column.width,
-          alignment: column.field.isNumeric ? .trailing : .leading,
-          truncation: .tail,
-          ellipsis: glyphs.ellipsis,
-          style: style
-        )
-        x += column.width + 1
-      }
-    }
-    if rows.isEmpty, visible > 0 {
-      let words = state.filterText.isEmpty ? "no live mappings" : "nothing matches the filter"
-      buffer.put(words, x: 1, y: y, style: Style(dim: true))
-    }
-  }
-
-  private func arrow(_ isAscending: Bool) -> String {
-    isAscending ? glyphs.arrowUp : glyphs.arrowDown
-  }
-
-  // MARK: Errors
-
-  private func words(_ report: Report, _ state: MonitorState) -> String {
-    var text = TextBuffer()
-    KernelMessage.append(
-      words: report,
-      state.replay.engine.configuration.generation,
-      to: &text
-    )
-    return text.string
-  }
-
-  private func drawErrors(
-    _ buffer: inout CellBuffer,
-    _ state: inout MonitorState,
-    _ y: inout Int,
-    _ visible: Int
-  ) {
-    let isWide = buffer.width >= 60
-    buffer.fill(
-      Rectangle(x: 0, y: y, width: buffer.width, height: 1),
-      style: Self.headingStyle
-    )
-    let heading =
-      isWide ? "          TIME DRIVER       DEVICE       MESSAGE" : "DEVICE       MESSAGE"
-    buffer.put(heading, x: 0, y: y, style: Self.headingStyle)
-    y += 1
-    let first = state.scroll[state.view.rawValue]
-    let selected = state.selection[state.view.rawValue]
-    for line in 0..<visible where first + line < state.errors.count {
-      let report = state.errors[first + line]
-      let isSelected = first + line == selected
-      let style = isSelected ? Self.selectionStyle : report.kind.isError ? Self.errorStyle : .plain
-      if isSelected {
-        buffer.fill(
-          Rectangle(x: 0, y: y + line, width: buffer.width, height: 1),
-          style: style
-        )
-      }
-      var x = 0
-      if isWide {
-        let time = String(FieldValue.seconds(report.event.time).dropLast(3))
-        buffer.put(time, x: max(0, 14 - time.count), y: y + line, style: style)
-        buffer.put(
-          String(escaping: state.names.drivers[report.driver.rawValue]),
-          x: 15,
-          y: y + line,
-          style: style,
-          maxWidth: 12
-        )
-        x = 28
-      }
-      buffer.put(
-        String(escaping: state.names.devices[report.device.rawValue]),
-        x: x,
-        y: y + line,
-        style: style,
-        maxWidth: 12
-      )
-      let message = words(report, state).split(separator: "\n").joined(separator: "; ")
-      buffer.put(message, x: x + 13, y: y + line, style: style)
-    }
-    if state.errors.isEmpty, visible > 0 {
-      buffer.put("no errors", x: 1, y: y, style: Style(dim: true))
-    }
-  }
-
-  private func drawErrorDetail(
-    _ buffer: inout CellBuffer,
-    _ state: MonitorState,
-    _ top: Int,
-    _ height: Int
-  ) {
     buffer.put(
-      String(repeating: glyphs.horizontalLine, count: buffer.width),
-      x: 0,
-      y: top,
-      style: Style(dim: true)
+      note,
+      x: x + 1,
+      y: y,
+      style: Style(foreground: .yellow, bold: true),
+      maxWidth: max(0, buffer.width - x - 1)
     )
-    let selected = state.selection[MonitorState.View.errors.rawValue]
-    guard selected < state.errors.count else { return }
-    let report = state.errors[selected]
-    var lines: [String] = []
-    for line in words(report, state).split(separator: "\n") {
-      lines += wrapped(String(line), width: buffer.width - 2)
-    }
-    lines.append(
-      "at "
-        + place(
-          report.event.line,
-          report.event.time,
-          report.event.task,
-          report.event.pid,
-          report.event.cpu,
-          state
-        )
-    )
-    if let mapping = report.mapping {
-      let site = state.names.mapSite(of: mapping).map { " in \($0)" } ?? ""
-      lines.append(
-        "mapped at "
-          + place(
-            mapping.line,
-            mapping.time,
-            mapping.task,
-            mapping.pid,
-            UInt32(mapping.cpu),
-            state
-          ) + site
-      )
-    }
-    for (offset, line) in lines.prefix(height - 1).enumerated() {
-      buffer.put(line, x: 1, y: top + 1 + offset)
-    }
-  }
-
-  private func place(
-    _ line: UInt64,
-    _ time: UInt64,
-    _ task: UInt32,
-    _ pid: Int32,
-    _ cpu: UInt32,
-    _ state: MonitorState
-  ) -> String {
-    let seconds = FieldValue.seconds(time).dropLast(3)
-    let name = String(escaping: state.names.tasks[task])
-    return "\(seconds), line \(line), by \(name)-\(pid < 0 ? "?" : String(pid)) on CPU \(cpu)"
-  }
-
-  private func wrapped(_ text: String, width: Int) -> [String] {
-    var lines: [String] = []
-    var line = ""
-    for word in text.split(separator: " ") {
-      if !line.isEmpty, line.count + 1 + word.count > width {
-        lines.append(line)
-        line = ""
-      }
-      line += (line.isEmpty ? "" : " ") + word
-    }
-    return lines + (line.isEmpty ? [] : [line])
   }
 
   // MARK: Foot
 
   private func drawMessage(_ buffer: inout CellBuffer, _ state: MonitorState, _ y: Int) {
     if let prompt = state.prompt {
-      buffer.put("filter: \(prompt)", x: 0, y: y, style: Style(bold: true))
+      var text = "\(prompt.kind.rawValue)\(prompt.kind == .palette ? "" : ": ")\(prompt.text)_"
+      if prompt.kind == .palette {
+        let names = Monitor.matching(prompt.text).prefix(8).map(\.rawValue)
+        text += "   " + names.joined(separator: " ")
+      }
+      buffer.put(text, x: 0, y: y, style: Style(bold: true))
     } else if let message = state.message {
       let first = message.split(separator: "\n").first ?? ""
       buffer.put(first, x: 0, y: y, style: Style(foreground: .yellow))
@@ -395,41 +286,51 @@ struct MonitorView {
   }
 
   private func drawKeys(_ buffer: inout CellBuffer, _ state: MonitorState, _ y: Int) {
-    let keys: [(String, String)] =
-      state.prompt == nil
-      ? [
-        ("F1", "Help"), ("1", "Mappings"), ("2", "Errors"), ("F4", "Filter"), ("<>", "Sort"),
-        ("I", "Invert"), ("F10", "Quit"),
-      ] : [("Enter", "Filter"), ("Esc", "Cancel")]
+    let keys: [(String, String)]
+    if let prompt = state.prompt {
+      keys = [("Enter", prompt.kind == .filter ? "Filter" : "Do"), ("Esc", "Cancel")]
+    } else {
+      var shown = [("F1", "Help"), ("F10", "Quit")]
+      if buffer.width >= 60 { shown += [("Space", state.isPlaying ? "Pause" : "Play")] }
+      shown += [("tT", "Step"), ("eE", "Error"), ("b", "GoTo")]
+      switch state.view {
+      case .mappings:
+        shown += [("F4", "Filter"), ("<>", "Sort"), ("I", "Invert"), ("Enter", "Detail")]
+      case .errors: shown += [("F4", "Filter"), ("z", "GoThere"), ("Enter", "Detail")]
+      case .events: shown += [(".,", "Event"), ("z", "GoThere")]
+      case .files: shown += [("o", "Write")]
+      case .devices, .map, .stats: break
+      }
+      shown += [(":", "Palette")]
+      keys = shown
+    }
     var x = 0
     for (key, action) in keys {
-      guard x + key.count + action.count + 1 <= buffer.width else { break }
+      guard x + key.count + action.count + 1 <= buffer.width else { continue }
       x += buffer.put(key, x: x, y: y, style: Style(bold: true))
       x += buffer.put(action, x: x, y: y, style: Self.barStyle) + 1
     }
   }
 
-  private func drawHelp(_ buffer: inout CellBuffer) {
-    let lines = [
-      "Keys", "",
-      "1 2 Tab        Mappings, Errors, the other one",
-      "Up Down j k    move;  PgUp PgDn Home End g G",
-      "< >            sort by the column before, behind",
-      "I              invert the order",
-      "\\ F4           filter: words, !word, a|b, size>4k,",
-      "               dir=from, driver:nvme, age>1s, ~regex",
-      "q F10 Ctrl-C   quit", "",
-      "Any key closes this.",
-    ]
+  private func drawHelp(_ buffer: inout CellBuffer, _ state: inout MonitorState) {
+    var lines = ["Keys: up and down scroll, any other key closes", ""]
+    for action in MonitorAction.allCases {
+      let keys = action.keyName
+      let padding = String(repeating: " ", count: max(1, 12 - keys.count))
+      lines.append(keys + padding + action.summary)
+    }
+    lines.append("Q Ctrl-C    quit at once")
     let width = min(buffer.width, (lines.map(\.count).max() ?? 0) + 4)
     let height = min(buffer.height, lines.count + 2)
+    let visible = max(0, height - 2)
+    state.helpScroll = max(0, min(state.helpScroll, lines.count - visible))
     let x = (buffer.width - width) / 2
     let y = (buffer.height - height) / 2
     buffer.fill(
       Rectangle(x: x, y: y, width: width, height: height),
       style: Self.selectionStyle
     )
-    for (offset, line) in lines.prefix(max(0, height - 2)).enumerated() {
+    for (offset, line) in lines.dropFirst(state.helpScroll).prefix(visible).enumerated() {
       buffer.put(
         line,
         x: x + 2,

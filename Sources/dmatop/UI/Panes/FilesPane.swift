@@ -1,0 +1,80 @@
+import DMADebugCore
+import DMATimeline
+import TerminalKit
+
+/// View 5: the files of dma-api/, what is in one, and the kernel log until now.
+extension MonitorView {
+  func drawFiles(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ area: Rectangle) {
+    let engine = state.timeline.engine
+    let names = state.timeline.names
+    let files = VirtualFile.allCases
+    let (upper, log) = split(area, lower: area.height >= 16 ? min(10, area.height / 3) : 0)
+    let width = min(26, upper.width)
+    let list = Rectangle(x: upper.x, y: upper.y, width: width, height: upper.height)
+    drawTable(
+      &buffer,
+      list,
+      [
+        TableColumn(heading: "dma-api/", width: 17),
+        TableColumn(heading: "BYTES", width: 8, isTrailing: true),
+      ],
+      &state,
+      count: files.count,
+      cells: { [files[$0].rawValue, String(engine.read(files[$0], names: names).count)] }
+    )
+    let selected = files[max(0, min(state.place.selection, files.count - 1))]
+    let content = Rectangle(
+      x: upper.x + width + 1,
+      y: upper.y,
+      width: max(0, upper.width - width - 1),
+      height: upper.height
+    )
+    drawContent(&buffer, content, selected, engine.read(selected, names: names))
+    if log.height > 1 { drawLog(&buffer, log, state) }
+  }
+
+  private func drawContent(
+    _ buffer: inout CellBuffer,
+    _ area: Rectangle,
+    _ file: VirtualFile,
+    _ bytes: [UInt8]
+  ) {
+    guard area.width > 0, area.height > 0 else { return }
+    buffer.fill(
+      Rectangle(x: area.x, y: area.y, width: area.width, height: 1),
+      style: Self.headingStyle
+    )
+    buffer.put(file.rawValue, x: area.x, y: area.y, style: Self.headingStyle, maxWidth: area.width)
+    let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: true)
+    for (offset, line) in lines.prefix(max(0, area.height - 1)).enumerated() {
+      let isLast = offset == area.height - 2 && lines.count > area.height - 1
+      let text =
+        isLast
+        ? "\(glyphs.ellipsis) \(lines.count - offset) lines more: dmatop fs cat dma-api/\(file.rawValue)"
+        : String(decoding: line, as: UTF8.self)
+      buffer.put(text, x: area.x, y: area.y + 1 + offset, maxWidth: area.width)
+    }
+    if bytes.isEmpty {
+      buffer.put("(empty)", x: area.x, y: area.y + 1, style: Self.dimStyle, maxWidth: area.width)
+    }
+  }
+
+  /// The end of what the kernel would have logged until now.
+  private func drawLog(_ buffer: inout CellBuffer, _ area: Rectangle, _ state: MonitorState) {
+    drawRule(&buffer, area, "kernel log until now")
+    let timeline = state.timeline
+    let now = timeline.event
+    let generation = timeline.engine.configuration.generation
+    let names = timeline.names
+    var lines: [String] = []
+    for entry in timeline.entries.reversed() where entry.event <= now && entry.report.isPrinted {
+      var text = TextBuffer()
+      KernelMessage.append(entry.report, names, generation, to: &text)
+      lines.append(contentsOf: text.string.split(separator: "\n").reversed().map(String.init))
+      if lines.count >= area.height - 1 { break }
+    }
+    for (offset, line) in lines.prefix(area.height - 1).reversed().enumerated() {
+      buffer.put(line, x: area.x + 1, y: area.y + 1 + offset, maxWidth: area.width - 1)
+    }
+  }
+}

@@ -129,6 +129,8 @@ public final class Timeline {
     var reader: any RewindableReader
     if let text = source as? TextTraceReader, text.isRewindable {
       reader = text
+    } else if let spooled = source as? SpooledReader {
+      reader = spooled
     } else {
       reader = try SpooledReader(source)
     }
@@ -234,6 +236,7 @@ public final class Timeline {
 
   private func leaveCheckpoint() {
     guard waiting.isEmpty, head.event >= (checkpoints.last?.event ?? 0) + spacing else { return }
+    forget()
     let bytes = head.engine.approximateBytes
     checkpoints.append(
       Checkpoint(
@@ -248,6 +251,13 @@ public final class Timeline {
     // A checkpoint costs a copy of what changes after it: not more often than that is worth.
     spacing = max(spacing, UInt64(4 * head.engine.liveCount))
     while checkpointBytes > budget, checkpoints.count > 3 { thinOut() }
+  }
+
+  /// Gives up checkpoints whose events are gone.
+  private func forget() {
+    while checkpoints.count > 1, !head.reader.has(checkpoints[0].mark) {
+      checkpointBytes -= checkpoints.removeFirst().bytes
+    }
   }
 
   private func thinOut() {
@@ -289,6 +299,9 @@ public final class Timeline {
     return (walker.batch, walker.position, walker.event - UInt64(walker.position))
   }
 
+  /// The first event that can be gone to: a source that goes on for long loses its beginning.
+  public var firstEvent: UInt64 { checkpoints.first?.event ?? 0 }
+
   /// Goes where reading is, and stays there.
   public func follow() {
     cursor = nil
@@ -296,7 +309,8 @@ public final class Timeline {
 
   /// Goes to the state after `target` events; not beyond what was read.
   public func seek(event target: UInt64) throws(TraceError) {
-    let target = min(target, head.event)
+    forget()
+    let target = max(min(target, head.event), firstEvent)
     var walker = try walker(before: target)
     while walker.event < target, try walker.fill(waits: true) { walker.step() }
     settle(&walker)
@@ -305,7 +319,8 @@ public final class Timeline {
 
   /// Goes to the state after all events up to and including a time.
   public func seek(time target: UInt64) throws(TraceError) {
-    let index = checkpoints.lastIndex { $0.event == 0 || $0.time <= target } ?? 0
+    forget()
+    let index = checkpoints.lastIndex { $0.time <= target } ?? 0
     var walker: Walker
     if let cursor, cursor.time <= target, cursor.event >= checkpoints[index].event {
       walker = cursor
@@ -399,7 +414,7 @@ public final class Timeline {
         return true
       }
       guard index > 0 else {
-        try seek(event: 0)
+        try seek(event: firstEvent)
         return false
       }
       limit = checkpoints[index].event

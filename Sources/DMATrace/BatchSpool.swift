@@ -1,10 +1,11 @@
 import DMADebugCore
 import Glibc
 
-/// Keeps the events of a source that cannot be read twice in a temporary file, as they are.
+/// Keeps the events of a source that cannot be read twice in temporary files, as they are.
 ///
-/// The file has no name and is gone with the program. Names stay with the reader: events hold
-/// numbers, and names are only ever added.
+/// The files have no name and are gone with the program. There are a few pieces; when a source goes
+/// on for long, the oldest piece is given up, and with it what happened then. Names stay with the
+/// reader: events hold numbers, and names are only ever added.
 public final class BatchSpool {
   private struct Header: BitwiseCopyable {
     var events: UInt32
@@ -12,15 +13,36 @@ public final class BatchSpool {
     var payload: UInt64
   }
 
-  private let descriptor: Int32
-  /// Bytes written.
+  private struct Piece {
+    var start: UInt64
+    var descriptor: Int32
+  }
+
+  /// Bytes of a piece, and how many there are at most.
+  private let pieceSize: UInt64
+  private let maximumPieces: Int
+  private var pieces: [Piece] = []
+  /// Bytes written, those that were given up included.
   public private(set) var size: UInt64 = 0
 
+  /// - Parameters:
+  ///   - pieceSize: bytes of a piece.
+  ///   - maximumPieces: pieces that are kept, 2 at least.
   /// - Throws: ``TraceError`` when there is no room for temporary files.
-  public init() throws(TraceError) {
+  public init(pieceSize: UInt64 = 256 << 20, maximumPieces: Int = 8) throws(TraceError) {
+    self.pieceSize = pieceSize
+    self.maximumPieces = max(2, maximumPieces)
+    try addPiece()
+  }
+
+  deinit {
+    for piece in pieces { close(piece.descriptor) }
+  }
+
+  private func addPiece() throws(TraceError) {
     let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var path = Array((directory + "/dmatop-XXXXXX").utf8CString)
-    descriptor = path.withUnsafeMutableBufferPointer { mkstemp($0.baseAddress!) }
+    let descriptor = path.withUnsafeMutableBufferPointer { mkstemp($0.baseAddress!) }
     guard descriptor >= 0 else {
       throw TraceError(
         path: String(escaping: directory.utf8),
@@ -30,16 +52,18 @@ public final class BatchSpool {
     }
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     _ = path.withUnsafeBufferPointer { unlink($0.baseAddress!) }
+    pieces.append(Piece(start: size, descriptor: descriptor))
+    if pieces.count > maximumPieces { close(pieces.removeFirst().descriptor) }
   }
 
-  deinit {
-    close(descriptor)
-  }
+  /// Where what is still kept begins.
+  public var oldest: UInt64 { pieces.first?.start ?? 0 }
 
   /// Appends a batch.
   ///
   /// - Throws: ``TraceError`` when the disk is full.
   public func append(_ batch: borrowing EventBatch) throws(TraceError) {
+    if let last = pieces.last, size - last.start > pieceSize { try addPiece() }
     let header = Header(
       events: UInt32(batch.events.count),
       text: UInt32(batch.text.count),
@@ -58,9 +82,11 @@ public final class BatchSpool {
   }
 
   private func put(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard let piece = pieces.last else { return false }
     var done = 0
     while done < bytes.count, let start = bytes.baseAddress {
-      let count = pwrite(descriptor, start + done, bytes.count - done, off_t(size))
+      let place = off_t(size - piece.start)
+      let count = pwrite(piece.descriptor, start + done, bytes.count - done, place)
       if count < 0 {
         if errno == EINTR { continue }
         return false
@@ -96,9 +122,16 @@ public final class BatchSpool {
   }
 
   private func get(_ bytes: UnsafeMutableRawBufferPointer, _ position: inout UInt64) -> Bool {
+    let place = position
+    guard let piece = pieces.last(where: { $0.start <= place }) else { return false }
     var done = 0
     while done < bytes.count, let start = bytes.baseAddress {
-      let count = pread(descriptor, start + done, bytes.count - done, off_t(position))
+      let count = pread(
+        piece.descriptor,
+        start + done,
+        bytes.count - done,
+        off_t(position - piece.start)
+      )
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return false }
       done += count
@@ -117,9 +150,9 @@ public final class SpooledReader: RewindableReader {
   private var knownSummary: TraceSummary
 
   /// - Throws: ``TraceError`` when there is no room for temporary files.
-  public init(_ source: any TraceReader) throws(TraceError) {
+  public init(_ source: any TraceReader, spool: BatchSpool? = nil) throws(TraceError) {
     self.source = source
-    spool = try BatchSpool()
+    if let spool { self.spool = spool } else { self.spool = try BatchSpool() }
     knownSummary = source.summary
   }
 
@@ -155,6 +188,8 @@ public final class SpooledReader: RewindableReader {
   }
 
   public func mark() -> ReaderMark { ReaderMark(offset: offset) }
+
+  public func has(_ mark: ReaderMark) -> Bool { mark.offset >= spool.oldest }
 
   public func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader {
     SpooledReader(self, at: mark.offset)

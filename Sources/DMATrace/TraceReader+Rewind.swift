@@ -17,6 +17,9 @@ public protocol RewindableReader: TraceReader {
   /// Where it stands: between two batches.
   func mark() -> ReaderMark
 
+  /// Whether what follows a mark is still there.
+  func has(_ mark: ReaderMark) -> Bool
+
   /// Another reader that begins at a mark of this one and knows the names that this one knows.
   ///
   /// - Throws: ``TraceError`` when the input is gone.
@@ -26,4 +29,6 @@ public protocol RewindableReader: TraceReader {
 extension TextTraceReader: RewindableReader {
   /// Whether the input can be read again: a regular file or memory, not a pipe.
   public var isRewindable: Bool { source.isRewindable }
+
+  public func has(_ mark: ReaderMark) -> Bool { true }
 }

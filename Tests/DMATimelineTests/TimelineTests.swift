@@ -105,6 +105,25 @@ import Testing
     }
   }
 
+  @Test func aLongSourceLosesItsBeginning() throws {
+    let scenario = try #require(try ScenarioLibrary.scenario("nic"))
+    let source = SimulationReader(Simulation(scenario, eventLimit: 16_000))
+    let spool = try BatchSpool(pieceSize: 256 << 10, maximumPieces: 3)
+    let timeline = try Timeline(
+      SpooledReader(source, spool: spool),
+      options: ReplayOptions(),
+      spacing: 1 << 10
+    )
+    try readAll(timeline)
+    #expect(timeline.firstEvent > 5000)
+    try timeline.seek(event: 10)
+    #expect(timeline.event == timeline.firstEvent)
+    try timeline.seek(event: timeline.firstEvent + 500)
+    #expect(timeline.event == timeline.firstEvent + 500)
+    let bytes = SimulatedRun(scenario, eventLimit: 16_000).recording
+    #expect(picture(timeline.engine, timeline.names) == (try fresh(bytes, to: timeline.event)))
+  }
+
   @Test func changesAndErrorsAreFound() throws {
     let bytes = TraceText.kernel([
       TraceText.probe,

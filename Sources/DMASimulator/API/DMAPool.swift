@@ -80,7 +80,7 @@ extension Machine {
   ) -> DMAPool? {
     let alignment = alignment == 0 ? 1 : alignment
     guard alignment & (alignment - 1) == 0, size > 0, size <= 1 << 31 else { return nil }
-    let block = (max(size, 8) + alignment - 1) & ~(alignment - 1)
+    let block = (max(size, 16) + alignment - 1) & ~(alignment - 1)
     let pageSize = max(block, PhysicalMemory.pageSize)
     let limit = boundary == 0 ? pageSize : boundary
     guard boundary == 0 || boundary >= block && boundary & (boundary - 1) == 0 else { return nil }

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -107,6 +108,60 @@ import Testing
     )
     #expect(isRestored)
     #expect(screen.contains("MESSAGE"))
+  }
+
+  @Test func travelsInTime() throws {
+    let (screen, isRestored) = try Self.session(
+      "xterm-256color",
+      "C.UTF-8",
+      "110x30",
+      """
+      t send-keys r; wait_for 'event 0/323'; echo START; t capture-pane -p | head -2
+      t send-keys e; wait_for 'errors 1'; echo ERROR; t capture-pane -p | head -2
+      t send-keys T; wait_for 'errors 0'; echo BACK; t capture-pane -p | head -2
+      t send-keys b; t send-keys -l '#100'; t send-keys Enter; wait_for 'event 100/323'
+      echo JUMP; t capture-pane -p | head -2
+      t send-keys . . ,; wait_for 'event 101/323'; echo STEP; t capture-pane -p | head -2
+      t send-keys :; t send-keys -l 'end'; t send-keys Enter; wait_for 'event 323 '
+      echo END; t capture-pane -p | head -2
+      t send-keys 5 j j o; t send-keys -l 'nvme'; t send-keys Enter; wait_for 'what-if'
+      echo FILES; t capture-pane -p
+      t send-keys 3; wait_for CALLER; t send-keys 4; wait_for SHARE; t send-keys 7; wait_for OCCUP
+      t send-keys 8; wait_for AGE; t send-keys '?'; wait_for 'any other key closes'; t send-keys x
+      t send-keys 1 Enter; wait_for 'mapping ─'; echo DETAIL; t capture-pane -p
+      t send-keys q; t send-keys r Space; wait_for 'play'; t send-keys Space; t send-keys q
+      """
+    )
+    #expect(isRestored)
+    let words = ["START", "ERROR", "BACK", "JUMP", "STEP", "END", "FILES", "DETAIL"]
+    var rest = Substring(screen)
+    for word in words {
+      guard let range = rest.range(of: word + "\n") else {
+        Issue.record("no \(word)")
+        return
+      }
+      rest = rest[range.upperBound...]
+    }
+    #expect(screen.contains("wrote dma-api/driver_filter"))
+    #expect(screen.contains("dma_addr=0x6960000"))
+  }
+
+  @Test func aSimulationGoesOnAndCanBePaused() throws {
+    let result = try Program.shell(
+      """
+      d=$(mktemp -d)
+      t() { tmux -L $(basename $d) -f /dev/null "$@"; }
+      t new-session -d -x 100 -y 30 "LC_ALL=C.UTF-8 dmatop; echo status $?; sleep 5"
+      wait_for() { for i in $(seq 200); do t capture-pane -p | grep -q -- "$1" && return; sleep 0.05; done; }
+      wait_for simulation; sleep 0.5; t send-keys Space; wait_for paused; t capture-pane -p
+      a=$(t capture-pane -p | grep -o 'time [0-9.]*'); sleep 0.5
+      b=$(t capture-pane -p | grep -o 'time [0-9.]*'); test "$a" = "$b" && echo STANDS
+      t send-keys T T E; sleep 0.3; t send-keys Space; wait_for simulation; t send-keys q
+      wait_for 'status 0'; t capture-pane -p; t kill-server
+      """
+    )
+    #expect(result.output.contains("STANDS"))
+    #expect(result.output.contains("status 0"))
   }
 
   @Test func readsAPipe() throws {

@@ -32,6 +32,7 @@ struct MonitorView {
     if hasMessageLine(state), bottom < height { drawMessage(&buffer, state, bottom) }
     if hasKeys { drawKeys(&buffer, state, height - 1) }
     if state.showsHelp { drawHelp(&buffer, &state) }
+    if glyphs.isASCII { buffer.restrictToASCII() }
     return buffer
   }
 

@@ -44,6 +44,12 @@ import Testing
     }
   }
 
+  @Test func theTableOfKeysIsUpToDate() throws {
+    let table = try Program.run(["replay", "--keys-table"])
+    #expect(table.output == Fixtures.text(Fixtures.root + "/docs/KEYS.md"))
+    #expect(table.output.split(separator: "\n").count > 40)
+  }
+
   /// Whatever a trace calls its devices, drivers and tasks, nothing leaves its cell.
   @Test(arguments: views)
   func hostileNamesStayInTheirCells(_ view: String) throws {

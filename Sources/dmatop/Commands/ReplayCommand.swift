@@ -49,6 +49,9 @@ struct ReplayCommand: ParsableCommand {
   )
   var snapshotScreen: ScreenSize?
 
+  @Flag(help: ArgumentHelp("Print docs/KEYS.md.", visibility: .hidden))
+  var keysTable = false
+
   /// `80x24`
   struct ScreenSize: ExpressibleByArgument {
     let width: Int
@@ -65,6 +68,9 @@ struct ReplayCommand: ParsableCommand {
   }
 
   func run() throws {
+    if keysTable {
+      return StandardOutput.write(Array(MonitorAction.markdown.utf8), to: STDOUT_FILENO)
+    }
     let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
     let isTerminal = isatty(STDOUT_FILENO) == 1 && snapshotScreen == nil
     var state = try trace.map { try open($0) } ?? desktop(isLive: isTerminal)

@@ -82,6 +82,7 @@ struct Monitor {
       } else {
         return false
       }
+    case .back: state.showsDetail = false
     case .help:
       state.showsHelp = true
       state.helpScroll = 0

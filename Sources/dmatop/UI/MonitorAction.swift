@@ -4,6 +4,7 @@ import TerminalKit
 enum MonitorAction: String, CaseIterable {
   case help
   case quit
+  case back
   case palette
   case mappings
   case errors
@@ -58,6 +59,7 @@ enum MonitorAction: String, CaseIterable {
     switch self {
     case .help: "keys and what they do"
     case .quit: "close what is open; at the top, quit"
+    case .back: "close what is open"
     case .palette: "any action by its name"
     case .mappings: "what is mapped now"
     case .errors: "what dma-debug says"
@@ -113,7 +115,8 @@ enum MonitorAction: String, CaseIterable {
   var keys: [Key] {
     switch self {
     case .help: [.character("?"), .function(1)]
-    case .quit: [.character("q"), .function(10), .escape]
+    case .quit: [.character("q"), .function(10)]
+    case .back: [.escape, .backspace]
     case .palette: [.character(":")]
     case .mappings: [.character("1")]
     case .errors: [.character("2")]
@@ -179,7 +182,28 @@ enum MonitorAction: String, CaseIterable {
     return table
   }()
 
-  /// The first key as people write it.
+  /// docs/KEYS.md
+  static var markdown: String {
+    var text = """
+      # Keys of the monitor
+
+      Every action has a name, by which the palette (`:`) finds it. Upper case goes the other way. Made by
+      `dmatop replay --keys-table`; a test holds this file against it.
+
+      | key | action | what it does |
+      |---|---|---|
+
+      """
+    for action in allCases {
+      let keys = action.keys.map { "`\(name($0))`" }.joined(separator: " ")
+        .replacingBackslash()
+      text += "| \(keys) | \(action.rawValue) | \(action.summary.replacingBar()) |\n"
+    }
+    text += "| `Q` `Ctrl-c` | | quit at once |\n"
+    return text
+  }
+
+  /// The keys as people write them.
   var keyName: String { keys.map(Self.name).joined(separator: " ") }
 
   static func name(_ key: Key) -> String {
@@ -196,9 +220,22 @@ enum MonitorAction: String, CaseIterable {
     case .end: "End"
     case .enter: "Enter"
     case .escape: "Esc"
+    case .backspace: "Backspace"
     case .tab: "Tab"
     case .backTab: "S-Tab"
     default: "?"
     }
+  }
+}
+
+extension String {
+  /// A bar would end the cell of a table.
+  fileprivate func replacingBar() -> String {
+    split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+  }
+
+  /// A backslash between backquotes stands for itself, but not before the closing one.
+  fileprivate func replacingBackslash() -> String {
+    split(separator: "`\\`", omittingEmptySubsequences: false).joined(separator: "`` \\ ``")
   }
 }

@@ -166,6 +166,28 @@ import Testing
     #expect(timeline.event == 5)
   }
 
+  @Test func differencesAreGrouped() throws {
+    func map(_ address: String, _ device: String = "0000:00:03.0") -> String {
+      "dma_map_phys: \(device) dir=TO_DEVICE dma_addr=\(address) size=64 phys_addr=\(address) attrs="
+    }
+    let unmap = "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=64 attrs="
+    let bytes = TraceText.kernel([
+      map("1000"), map("2000"), unmap, map("3000"), map("4000", "0000:00:04.0"),
+      map("5000", "0000:00:04.0"),
+    ])
+    let timeline = try Timeline(TextTraceReader(bytes: bytes, name: "t"), options: ReplayOptions())
+    try readAll(timeline)
+    try timeline.seek(event: 2)
+    let first = timeline.engine.liveMappings()
+    try timeline.seek(event: 6)
+    let difference = MappingDifference(from: first, to: timeline.engine.liveMappings())
+    #expect(difference.stayed == 1)
+    #expect(difference.groups.map(\.growth) == [2, 0])
+    #expect(difference.groups.map(\.new) == [2, 1])
+    #expect(difference.groups.map(\.gone) == [0, 1])
+    #expect(difference.groups[0].newBytes == 128)
+  }
+
   @Test func densityKeepsItsSums() {
     var density = EventDensity()
     var random = SeededRandom(seed: 2)

@@ -146,6 +146,28 @@ import Testing
     #expect(screen.contains("dma_addr=0x6960000"))
   }
 
+  @Test func comparesMomentsAndTakesTheMouse() throws {
+    let (screen, isRestored) = try Self.session(
+      "xterm-256color",
+      "C.UTF-8",
+      "110x30",
+      """
+      t send-keys b; t send-keys -l '#100'; t send-keys Enter; wait_for 'event 100/323'; t send-keys A
+      t send-keys b; t send-keys -l '#250'; t send-keys Enter; wait_for 'event 250/323'; t send-keys B
+      t send-keys D; wait_for GROWTH; echo DIFFERENCE; t capture-pane -p; t send-keys q
+      click() { t send-keys -l "$(printf '\\033[<0;%d;%dM' $1 $2)"; t send-keys -l "$(printf '\\033[<0;%d;%dm' $1 $2)"; }
+      click 2 5; wait_for 'event [01]/323'; echo STRIP; t capture-pane -p | head -2
+      click 20 6; wait_for RULE; echo TAB; t capture-pane -p | head -7
+      t send-keys q
+      """
+    )
+    #expect(isRestored)
+    #expect(screen.contains("── A to B: "))
+    #expect(screen.contains("STRIP"))
+    let tab = screen.split(separator: "\n").drop { $0 != "TAB" }
+    #expect(tab.contains { $0.contains("RULE") })
+  }
+
   @Test func aSimulationGoesOnAndCanBePaused() throws {
     let result = try Program.shell(
       """

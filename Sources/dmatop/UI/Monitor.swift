@@ -23,6 +23,7 @@ struct Monitor {
     var isRunning = true
     while isRunning {
       let size = screen.size
+      if screen.reportsMouse != state.wantsMouse { screen.reportsMouse = state.wantsMouse }
       let isReading = !state.isDone
       // While reading, time goes into reading; whoever presses a key sees the answer at once.
       let isDue = lastDraw.map { clock.now - $0 >= .milliseconds(Self.framePeriod) } ?? true
@@ -68,8 +69,23 @@ struct Monitor {
       return true
     }
     if key == .character("Q") { return false }
+    if case .mouse(let event) = key { return mouse(event, page) }
     guard let action = MonitorAction.action(key) else { return true }
     return perform(action, page)
+  }
+
+  /// - Returns: Whether to go on.
+  private mutating func mouse(_ event: MouseEvent, _ page: Int) -> Bool {
+    switch event.kind {
+    case .wheelUp: state.place.selection = max(0, state.place.selection - 3)
+    case .wheelDown: state.place.selection += 3
+    case .press(1):
+      if let action = state.click(x: event.position.x, y: event.position.y) {
+        return perform(action, page)
+      }
+    default: break
+    }
+    return true
   }
 
   /// - Returns: Whether to go on.
@@ -77,12 +93,19 @@ struct Monitor {
     state.message = nil
     switch action {
     case .quit:
-      if state.showsDetail {
+      if state.showsDetail || state.difference != nil {
         state.showsDetail = false
+        state.difference = nil
       } else {
         return false
       }
-    case .back: state.showsDetail = false
+    case .back:
+      state.showsDetail = false
+      state.difference = nil
+    case .difference: state.compareMarks()
+    case .mouse:
+      state.wantsMouse.toggle()
+      state.message = state.wantsMouse ? "the mouse is ours" : "the mouse is the terminal's"
     case .help:
       state.showsHelp = true
       state.helpScroll = 0
@@ -130,6 +153,7 @@ struct Monitor {
   private mutating func show(_ view: MonitorState.View) {
     state.view = view
     state.showsDetail = false
+    state.difference = nil
   }
 
   // MARK: Time

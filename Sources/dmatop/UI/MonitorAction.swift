@@ -48,6 +48,8 @@ enum MonitorAction: String, CaseIterable {
   case faster
   case markA = "mark-a"
   case markB = "mark-b"
+  case difference
+  case mouse
   case nextMarker = "next-marker"
   case previousMarker = "previous-marker"
   case write
@@ -101,8 +103,10 @@ enum MonitorAction: String, CaseIterable {
     case .end: "the end, or what is happening now"
     case .slower: "play at half the speed"
     case .faster: "play at twice the speed"
-    case .markA: "set marker A here, then B shows the difference"
+    case .markA: "set marker A here"
     case .markB: "set marker B here"
+    case .difference: "what came and went from A to B, by device and map site: the leak finder"
+    case .mouse: "take the mouse, or leave it to the terminal for selecting text"
     case .nextMarker: "on to the next trace marker"
     case .previousMarker: "back to the trace marker before"
     case .write: "write a value to the file, as echo would; seeking drops it"
@@ -160,6 +164,8 @@ enum MonitorAction: String, CaseIterable {
     case .faster: [.character("}")]
     case .markA: [.character("A")]
     case .markB: [.character("B")]
+    case .difference: [.character("D")]
+    case .mouse: [.character("M")]
     case .nextMarker: [.character("]")]
     case .previousMarker: [.character("[")]
     case .write: [.character("o")]

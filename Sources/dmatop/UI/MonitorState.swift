@@ -63,6 +63,30 @@ struct MonitorState {
   var showsHelp = false
   var helpScroll = 0
   var showsDetail = false
+  /// What came and went from A to B, when it is shown.
+  var difference: MappingDifference?
+  /// Whether the mouse is ours.
+  var wantsMouse = true
+  /// What the last picture had where, for the mouse.
+  var targets: [Target] = []
+
+  /// A part of the picture that does something when it is clicked.
+  struct Target {
+    enum Kind {
+      case view(View)
+      case strip
+      /// Rows of the list, the first one given.
+      case rows(Int)
+      case action(MonitorAction)
+    }
+
+    var x: Int
+    var y: Int
+    var width: Int
+    var height: Int
+    var kind: Kind
+  }
+
   var hidesHeader = false
 
   /// Time goes on by itself: `speed` seconds of the trace in a second.
@@ -297,6 +321,56 @@ struct MonitorState {
     if here.selection >= here.scroll + room { here.scroll = here.selection - room + 1 }
     here.scroll = max(0, min(here.scroll, max(0, count - room)))
     place = here
+  }
+
+  /// Compares the moments A and B, and comes back to now.
+  mutating func compareMarks() {
+    guard let markA, let markB else {
+      message = "set markers first: A and B"
+      return
+    }
+    let isFollowing = timeline.isFollowing
+    let now = timeline.event
+    var first: [Mapping] = []
+    var second: [Mapping] = []
+    attempt { timeline throws(TraceError) in
+      try timeline.seek(event: min(markA, markB))
+      first = timeline.engine.liveMappings()
+      try timeline.seek(event: max(markA, markB))
+      second = timeline.engine.liveMappings()
+      if isFollowing { timeline.follow() } else { try timeline.seek(event: now) }
+    }
+    difference = MappingDifference(from: first, to: second)
+    place.selection = 0
+  }
+
+  // MARK: The mouse
+
+  /// Does what a click at a place means.
+  ///
+  /// - Returns: an action that was clicked.
+  mutating func click(x: Int, y: Int) -> MonitorAction? {
+    guard
+      let target = targets.last(where: {
+        x >= $0.x && x < $0.x + $0.width && y >= $0.y && y < $0.y + $0.height
+      })
+    else { return nil }
+    switch target.kind {
+    case .view(let view):
+      self.view = view
+      difference = nil
+    case .strip:
+      isPlaying = false
+      let start = timeline.firstTime
+      let span = Double(timeline.lastTime - min(start, timeline.lastTime))
+      let share = Double(x - target.x) / Double(max(1, target.width - 1))
+      attempt { timeline throws(TraceError) in
+        try timeline.seek(time: start + UInt64(span * min(share, 1)))
+      }
+    case .rows(let first): place.selection = first + y - target.y
+    case .action(let action): return action
+    }
+    return nil
   }
 
   // MARK: Going to a moment

@@ -16,10 +16,28 @@ struct MonitorView {
   /// A picture of `width` × `height` cells.
   func frame(_ state: inout MonitorState, width: Int, height: Int) -> CellBuffer {
     var buffer = CellBuffer(size: Size(width: width, height: height))
+    state.targets.removeAll(keepingCapacity: true)
     let top = drawHeader(&buffer, &state)
     let hasKeys = height >= 6
     let bottom = height - (hasKeys ? 1 : 0) - (hasMessageLine(state) ? 1 : 0)
     let area = Rectangle(x: 0, y: top, width: width, height: max(0, bottom - top))
+    if let difference = state.difference {
+      drawDifference(&buffer, &state, difference, area)
+    } else {
+      drawView(&buffer, &state, area)
+    }
+    if hasMessageLine(state), bottom < height { drawMessage(&buffer, state, bottom) }
+    if hasKeys { drawKeys(&buffer, &state, height - 1) }
+    if state.showsHelp { drawHelp(&buffer, &state) }
+    if glyphs.isASCII { buffer.restrictToASCII() }
+    return buffer
+  }
+
+  private func drawView(
+    _ buffer: inout CellBuffer,
+    _ state: inout MonitorState,
+    _ area: Rectangle
+  ) {
     switch state.view {
     case .mappings: drawMappings(&buffer, &state, area)
     case .errors: drawErrors(&buffer, &state, area)
@@ -29,11 +47,6 @@ struct MonitorView {
     case .map: drawMap(&buffer, &state, area)
     case .stats: drawStats(&buffer, &state, area)
     }
-    if hasMessageLine(state), bottom < height { drawMessage(&buffer, state, bottom) }
-    if hasKeys { drawKeys(&buffer, state, height - 1) }
-    if state.showsHelp { drawHelp(&buffer, &state) }
-    if glyphs.isASCII { buffer.restrictToASCII() }
-    return buffer
   }
 
   private func hasMessageLine(_ state: MonitorState) -> Bool {
@@ -88,10 +101,13 @@ struct MonitorView {
       )
       y += 1
       drawStrip(&buffer, y, state)
+      state.targets.append(
+        MonitorState.Target(x: 1, y: y, width: buffer.width - 2, height: 1, kind: .strip)
+      )
       y += 1
     }
     if buffer.height >= 4 {
-      drawTabs(&buffer, y, state)
+      drawTabs(&buffer, y, &state)
       y += 1
     }
     return y
@@ -240,14 +256,17 @@ struct MonitorView {
     buffer.restyle(now) { $0.reverse = true }
   }
 
-  private func drawTabs(_ buffer: inout CellBuffer, _ y: Int, _ state: MonitorState) {
+  private func drawTabs(_ buffer: inout CellBuffer, _ y: Int, _ state: inout MonitorState) {
     var notes: [String] = []
     if !state.place.filterText.isEmpty { notes.append("FILTER \(state.place.filterText)") }
     if state.errorsOnly { notes.append("ERRORS ONLY") }
     let note = notes.joined(separator: "  ")
+    let current = state.view
+    let entryCount = state.timeline.entryCount
+    var targets: [MonitorState.Target] = []
     func text(_ view: MonitorState.View, isShort: Bool) -> String {
-      if isShort, view != state.view { return " \(view.rawValue) " }
-      let count = view == .errors ? " (\(state.timeline.entryCount))" : ""
+      if isShort, view != current { return " \(view.rawValue) " }
+      let count = view == .errors ? " (\(entryCount))" : ""
       return " \(view.rawValue) \(view.title)\(count) "
     }
     let all = MonitorState.View.allCases
@@ -259,7 +278,9 @@ struct MonitorView {
     for view in all {
       if !note.isEmpty, short + note.count > buffer.width, view != state.view { continue }
       let style = view == state.view ? Style(bold: true, reverse: true) : .plain
-      x += buffer.put(text(view, isShort: isShort), x: x, y: y, style: style) + (isShort ? 0 : 1)
+      let width = buffer.put(text(view, isShort: isShort), x: x, y: y, style: style)
+      targets.append(MonitorState.Target(x: x, y: y, width: width, height: 1, kind: .view(view)))
+      x += width + (isShort ? 0 : 1)
     }
     buffer.put(
       note,
@@ -268,6 +289,7 @@ struct MonitorView {
       style: Style(foreground: .yellow, bold: true),
       maxWidth: max(0, buffer.width - x - 1)
     )
+    state.targets += targets
   }
 
   // MARK: Foot
@@ -286,30 +308,44 @@ struct MonitorView {
     }
   }
 
-  private func drawKeys(_ buffer: inout CellBuffer, _ state: MonitorState, _ y: Int) {
-    let keys: [(String, String)]
+  private func drawKeys(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ y: Int) {
+    let keys: [(String, String, MonitorAction?)]
     if let prompt = state.prompt {
-      keys = [("Enter", prompt.kind == .filter ? "Filter" : "Do"), ("Esc", "Cancel")]
+      keys = [("Enter", prompt.kind == .filter ? "Filter" : "Do", nil), ("Esc", "Cancel", nil)]
     } else {
-      var shown = [("F1", "Help"), ("F10", "Quit")]
-      if buffer.width >= 60 { shown += [("Space", state.isPlaying ? "Pause" : "Play")] }
-      shown += [("tT", "Step"), ("eE", "Error"), ("b", "GoTo")]
+      var shown: [(String, String, MonitorAction?)] = [
+        ("F1", "Help", .help), ("F10", "Quit", .quit),
+      ]
+      if buffer.width >= 60 { shown += [("Space", state.isPlaying ? "Pause" : "Play", .pause)] }
+      shown += [("tT", "Step", .nextChange), ("eE", "Error", .nextError), ("b", "GoTo", .goTo)]
       switch state.view {
       case .mappings:
-        shown += [("F4", "Filter"), ("<>", "Sort"), ("I", "Invert"), ("Enter", "Detail")]
-      case .errors: shown += [("F4", "Filter"), ("z", "GoThere"), ("Enter", "Detail")]
-      case .events: shown += [(".,", "Event"), ("z", "GoThere")]
-      case .files: shown += [("o", "Write")]
+        shown += [
+          ("F4", "Filter", .filter), ("<>", "Sort", .sortRight), ("I", "Invert", .invertSort),
+          ("Enter", "Detail", .open),
+        ]
+      case .errors:
+        shown += [
+          ("F4", "Filter", .filter), ("z", "GoThere", .related), ("Enter", "Detail", .open),
+        ]
+      case .events: shown += [(".,", "Event", .nextEvent), ("z", "GoThere", .related)]
+      case .files: shown += [("o", "Write", .write)]
       case .devices, .map, .stats: break
       }
-      shown += [(":", "Palette")]
+      shown += [(":", "Palette", .palette)]
       keys = shown
     }
     var x = 0
-    for (key, action) in keys {
-      guard x + key.count + action.count + 1 <= buffer.width else { continue }
+    for (key, word, action) in keys {
+      let width = key.count + word.count
+      guard x + width + 1 <= buffer.width else { continue }
+      if let action {
+        state.targets.append(
+          MonitorState.Target(x: x, y: y, width: width, height: 1, kind: .action(action))
+        )
+      }
       x += buffer.put(key, x: x, y: y, style: Style(bold: true))
-      x += buffer.put(action, x: x, y: y, style: Self.barStyle) + 1
+      x += buffer.put(word, x: x, y: y, style: Self.barStyle) + 1
     }
   }
 

@@ -47,6 +47,15 @@ extension MonitorView {
     let visible = area.height - 1
     state.showSelection(visible: visible, count: count)
     let place = state.place
+    state.targets.append(
+      MonitorState.Target(
+        x: area.x,
+        y: area.y + 1,
+        width: area.width,
+        height: max(0, min(visible, count - place.scroll)),
+        kind: .rows(place.scroll)
+      )
+    )
     for line in 0..<max(0, visible) where place.scroll + line < count {
       let index = place.scroll + line
       let isSelected = index == place.selection

@@ -1,0 +1,72 @@
+import DMADebugCore
+
+/// What came and went between two moments, by device and map site: the leak finder.
+public struct MappingDifference: Sendable {
+  /// Mappings of one device from one site.
+  public struct Group: Sendable {
+    public var device: DeviceID
+    /// Call stack of the maps, or ``StackTable/none``.
+    public var stack: UInt32
+    /// Who asked for their map error, where there is no stack.
+    public var site: UInt32
+    /// Alive at the second moment only, and their bytes.
+    public var new: UInt64 = 0
+    public var newBytes: UInt64 = 0
+    /// Alive at the first moment only.
+    public var gone: UInt64 = 0
+    public var goneBytes: UInt64 = 0
+
+    /// By how many the group has grown.
+    public var growth: Int64 { Int64(new) - Int64(gone) }
+  }
+
+  /// Groups that differ, those that grew most first.
+  public let groups: [Group]
+  /// Alive at both moments.
+  public let stayed: UInt64
+
+  private struct Key: Hashable, Comparable {
+    var device: UInt32
+    var stack: UInt32
+    var site: UInt32
+
+    static func < (a: Key, b: Key) -> Bool {
+      (a.device, a.stack, a.site) < (b.device, b.stack, b.site)
+    }
+  }
+
+  /// - Parameters: what was alive at the two moments of one trace.
+  public init(from first: [Mapping], to second: [Mapping]) {
+    var table: [Key: Group] = [:]
+    func change(_ mapping: Mapping, _ body: (inout Group) -> Void) {
+      let site = mapping.stack == StackTable.none ? mapping.site : NameTable.unknown
+      let key = Key(device: mapping.device.rawValue, stack: mapping.stack, site: site)
+      var group = table[key] ?? Group(device: mapping.device, stack: mapping.stack, site: site)
+      body(&group)
+      table[key] = group
+    }
+    let before = Set(first.map(\.sequence))
+    let after = Set(second.map(\.sequence))
+    var stayed: UInt64 = 0
+    for mapping in second {
+      if before.contains(mapping.sequence) {
+        stayed += 1
+      } else {
+        change(mapping) { group in
+          group.new += 1
+          group.newBytes &+= mapping.size
+        }
+      }
+    }
+    for mapping in first where !after.contains(mapping.sequence) {
+      change(mapping) { group in
+        group.gone += 1
+        group.goneBytes &+= mapping.size
+      }
+    }
+    self.stayed = stayed
+    groups = table.sorted { a, b in
+      a.value.growth == b.value.growth ? a.key < b.key : a.value.growth > b.value.growth
+    }.map(\.value)
+  }
+}

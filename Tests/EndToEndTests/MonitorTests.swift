@@ -26,11 +26,11 @@ import Testing
       EOF
       t() { tmux -L $(basename $d) -f /dev/null "$@"; }
       t new-session -d -x \(parts[0]) -y \(parts[1]) "bash $d/inner"
-      wait_for() { for i in $(seq 100); do t capture-pane -p | grep -q -- "$1" && return; sleep 0.05; done; }
+      wait_for() { for i in $(seq 300); do t capture-pane -p | grep -q -- "$1" && return; sleep 0.05; done; }
       pid() { pgrep -f "^dmatop --devices \(capture)" -n; }
       wait_for ' replay'
       \(steps)
-      for i in $(seq 100); do [ -e $d/after ] && break; sleep 0.05; done
+      for i in $(seq 400); do [ -e $d/after ] && break; sleep 0.05; done
       cmp -s $d/before $d/after && echo restored
       t kill-server 2>/dev/null
       """

@@ -53,11 +53,15 @@ public final class FaultInjector {
         !machine.devices.contains { planned.plan.fault.isPossible(machine, $0) }
       }
     }
-    for index in planned.indices where planned[index].next <= opportunities {
+    // Of those that are due the one that has waited longest.
+    let due = planned.indices.filter { index in
       let plan = planned[index].plan
-      guard plan.device == nil || plan.device == device.options.name,
-        plan.fault.isPossible(machine, device)
-      else { continue }
+      return planned[index].next <= opportunities
+        && (plan.device == nil || plan.device == device.options.name)
+        && plan.fault.isPossible(machine, device)
+    }
+    if let index = due.min(by: { planned[$0].next < planned[$1].next }) {
+      let plan = planned[index].plan
       commit(plan.fault, device, size)
       if let rate = plan.perMillion {
         // A uniform distance with the right mean keeps mistakes apart.
@@ -66,7 +70,6 @@ public final class FaultInjector {
       } else {
         planned[index].next = .max
       }
-      break
     }
     nextOpportunity = planned.map(\.next).min() ?? .max
   }
@@ -80,9 +83,12 @@ public final class FaultInjector {
     machine.currentFault = number
     var misdeed = Misdeed(machine, device, size)
     let time = machine.now
+    let observed = machine.observations.count
     misdeed.commit(fault)
     machine.currentFault = outer
-    var reports = fault.reports(machine, device)
+    // When earlier leaks have used everything up, there is nothing left to do it with.
+    let wasPossible = !machine.observations[observed...].contains { $0.kind.isExhaustion }
+    var reports = wasPossible ? fault.reports(machine, device) : []
     if fault == .overlapOverflow, !hasOverflowed {
       hasOverflowed = true
       reports.insert(.exceededOverlap)
@@ -96,7 +102,7 @@ public final class FaultInjector {
         time: time,
         events: before..<machine.eventCount,
         reports: reports,
-        observations: fault.observations(machine, device),
+        observations: wasPossible ? fault.observations(machine, device) : [],
         leaksMapping: misdeed.leaksMapping,
         leaksResources: misdeed.leaksResources,
         text: misdeed.text

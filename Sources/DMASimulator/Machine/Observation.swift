@@ -37,8 +37,11 @@ public struct Observation: Sendable {
     case leakedIOVA = "leaked-iova"
     /// Slots of the bounce buffer are still in use after the last driver has left.
     case leakedSlots = "leaked-swiotlb-slots"
-    /// Something that cannot be right in the simulation's own eyes.
-    case scenario = "scenario"
+
+    /// Whether something has run out, as it does in the end when it leaks.
+    var isExhaustion: Bool {
+      self == .swiotlbFull || self == .iovaExhausted || self == .allocationFailed
+    }
   }
 
   public var kind: Kind

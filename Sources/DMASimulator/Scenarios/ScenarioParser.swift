@@ -395,11 +395,14 @@ struct ScenarioParser {
     return value <= .max >> shift ? value << shift : nil
   }
 
-  /// `2s`, `100ms`, `500us`, in nanoseconds; at most a day.
+  /// `2s`, `100ms`, `500us`, `5m`, `1h`, in nanoseconds; at most a day.
   static func duration(_ text: some StringProtocol) -> UInt64? {
     let text = String(text)
-    for (unit, factor) in [("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)]
-      as [(String, UInt64)]
+    let units: [(String, UInt64)] = [
+      ("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000),
+      ("h", 3_600_000_000_000),
+    ]
+    for (unit, factor) in units
     where text.hasSuffix(unit) {
       guard let value = Double(text.dropLast(unit.count)), value >= 0,
         value * Double(factor) <= 86_400e9

@@ -115,13 +115,14 @@ public struct Verdict: Sendable {
     var found = [Bool](repeating: false, count: faults.count)
     let hasLeaks = faults.contains { $0.leaksResources }
     observations.removeAll { observation in
+      // What leaks runs out in the end.
+      if hasLeaks, observation.kind.isExhaustion { return true }
       if let number = observation.fault, number < faults.count {
         let isExpected = faults[number].observations.contains(observation.kind)
         if isExpected { found[number] = true }
         return isExpected
       }
-      let isLeak = observation.kind == .leakedIOVA || observation.kind == .leakedSlots
-      return isLeak && hasLeaks
+      return hasLeaks && (observation.kind == .leakedIOVA || observation.kind == .leakedSlots)
     }
     for (fault, found) in zip(faults, found) where !found && !fault.observations.isEmpty {
       let names = fault.observations.map(\.rawValue).sorted().joined(separator: " or ")

@@ -9,7 +9,8 @@ struct ReplayCommand: ParsableCommand {
     commandName: "replay",
     abstract: "Open the monitor on a trace; without a terminal, print one screen of it.",
     discussion: """
-      Without a trace the monitor shows a simulated desktop whose drivers make mistakes now and then.
+      Without a trace the monitor shows a simulated desktop whose drivers make
+      mistakes now and then.
 
       Example:
         dmatop replay --devices devices.txt trace.txt

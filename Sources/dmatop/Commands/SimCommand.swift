@@ -11,9 +11,9 @@ struct SimCommand: ParsableCommand {
     commandName: "sim",
     abstract: "Run a simulated machine: devices that use the DMA-API, rightly and wrongly.",
     discussion: """
-      In a terminal the monitor shows it; without one, or with --headless or --record, it runs as
-      fast as it can and says what it did. Exit status 1: something else was found than the scenario
-      expects.
+      In a terminal the monitor shows it; without one, or with --headless or
+      --record, it runs as fast as it can and says what it did. Exit status 1:
+      something else was found than the scenario expects.
 
       Examples:
         dmatop sim nic --duration 100ms

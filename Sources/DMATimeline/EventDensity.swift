@@ -2,7 +2,7 @@
 ///
 /// Pieces double in width whenever time has outgrown them.
 public struct EventDensity: Sendable {
-  public static let pieces = 512
+  public static let pieces = 4096
 
   public private(set) var events = [UInt64](repeating: 0, count: pieces)
   public private(set) var errors = [UInt64](repeating: 0, count: pieces)

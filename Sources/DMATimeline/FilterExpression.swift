@@ -1,7 +1,8 @@
 /// Which rows to show: words that must all hold.
 ///
 /// `word` is part of any text of the row; `a|b` either; `!x` not; `field:text` part of that field;
-/// `field=value`, `field>4k`, `field<=1ms` compare; `~regex` and `field:~regex` match a pattern.
+/// `field=value`, `field>4k`, `field<=1ms` compare; `~regex` matches a pattern in a name,
+/// `field:~regex` in a field; `err` are rows with something wrong.
 public struct FilterExpression {
   /// Something to hold a row against.
   public protocol Row {
@@ -9,15 +10,32 @@ public struct FilterExpression {
     func value(_ field: String) -> FieldValue?
     /// All the texts that plain words are sought in.
     var texts: [String] { get }
+    /// Those of them that are names, not numbers: what `~regex` looks at.
+    var nameTexts: [String] { get }
+    /// Whether something is wrong with it: what `err` asks for.
+    var isError: Bool { get }
   }
 
   /// Why an expression is no filter.
   public struct ParseError: Error, CustomStringConvertible {
     public let description: String
+    /// There is no field of that name.
+    var isAboutField = false
   }
 
   enum Comparison {
     case equal, less, lessOrEqual, greater, greaterOrEqual
+
+    @inline(__always)
+    func holds(_ number: UInt64, _ quantity: UInt64) -> Bool {
+      switch self {
+      case .equal: number == quantity
+      case .less: number < quantity
+      case .lessOrEqual: number <= quantity
+      case .greater: number > quantity
+      case .greaterOrEqual: number >= quantity
+      }
+    }
   }
 
   indirect enum Term {
@@ -28,6 +46,8 @@ public struct FilterExpression {
     case fieldWord(String, String)
     case fieldPattern(String, Pattern)
     case compare(String, Comparison, String, UInt64?)
+    /// `err`
+    case error
   }
 
   /// A regular expression, compiled once.
@@ -45,13 +65,25 @@ public struct FilterExpression {
     }
   }
 
-  private let terms: [Term]
+  /// All must hold.
+  let terms: [Term]
 
   /// Parses an expression; field names are checked against `fields`.
-  public init(_ text: String, fields: Set<String>) throws(ParseError) {
+  ///
+  /// - Parameter skipsOthers: leaves out what is asked of fields that are not there, as a filter that
+  ///   is pinned to all views has to.
+  public init(
+    _ text: String,
+    fields: Set<String>,
+    skipsOthers: Bool = false
+  ) throws(ParseError) {
     var terms: [Term] = []
     for word in text.split(whereSeparator: \.isWhitespace) {
-      terms.append(try Self.parse(String(word), fields))
+      do {
+        terms.append(try Self.parse(String(word), fields))
+      } catch {
+        guard skipsOthers, error.isAboutField else { throw error }
+      }
     }
     self.terms = terms
   }
@@ -67,11 +99,13 @@ public struct FilterExpression {
     if word.hasPrefix("!"), word.count > 1 {
       return .not(try parse(String(word.dropFirst()), fields))
     }
+    if word == "err" { return .error }
     if word.hasPrefix("~") { return .pattern(try pattern(String(word.dropFirst()))) }
     if let (field, comparison, value) = split(word) {
       guard fields.contains(field) else {
         throw ParseError(
-          description: "no field '\(field)'; there are \(fields.sorted().joined(separator: ", "))"
+          description: "no field '\(field)'; there are \(fields.sorted().joined(separator: ", "))",
+          isAboutField: true
         )
       }
       if comparison == nil {
@@ -143,12 +177,13 @@ public struct FilterExpression {
     return product < 1.8e19 ? UInt64(product) : .max
   }
 
-  private static func holds(_ term: Term, _ row: some Row) -> Bool {
+  static func holds(_ term: Term, _ row: some Row) -> Bool {
     switch term {
+    case .error: return row.isError
     case .any(let choices): return choices.contains { holds($0, row) }
     case .not(let inner): return !holds(inner, row)
     case .word(let word): return row.texts.contains { $0.lowercased().contains(word) }
-    case .pattern(let pattern): return row.texts.contains { pattern.matches($0) }
+    case .pattern(let pattern): return row.nameTexts.contains { pattern.matches($0) }
     case .fieldWord(let field, let word):
       return row.value(field)?.display.lowercased().contains(word) ?? false
     case .fieldPattern(let field, let pattern):
@@ -165,16 +200,13 @@ public struct FilterExpression {
     _ text: String,
     _ quantity: UInt64?
   ) -> Bool {
-    if let number = value.magnitude, let quantity {
-      switch comparison {
-      case .equal: return number == quantity
-      case .less: return number < quantity
-      case .lessOrEqual: return number <= quantity
-      case .greater: return number > quantity
-      case .greaterOrEqual: return number >= quantity
-      }
-    }
+    if let number = value.magnitude, let quantity { return comparison.holds(number, quantity) }
     guard case .text(let own) = value else { return false }
+    return compare(own, comparison, text)
+  }
+
+  /// Compares texts without regard to case.
+  static func compare(_ own: String, _ comparison: Comparison, _ text: String) -> Bool {
     let lower = own.lowercased()
     switch comparison {
     // dir=from is short for FROM_DEVICE.
@@ -185,4 +217,9 @@ public struct FilterExpression {
     case .greaterOrEqual: return lower >= text
     }
   }
+}
+
+extension FilterExpression.Row {
+  public var nameTexts: [String] { texts }
+  public var isError: Bool { false }
 }

@@ -80,6 +80,15 @@ public final class Timeline {
       return true
     }
 
+    /// Goes past an event without applying it.
+    mutating func pass() -> DMAEvent {
+      let next = batch.events[position]
+      position += 1
+      event += 1
+      time = next.time
+      return next
+    }
+
     mutating func step() {
       let next = batch.events[position]
       position += 1
@@ -110,6 +119,8 @@ public final class Timeline {
   public private(set) var entryCount: UInt64 = 0
   public private(set) var markers: [Marker] = []
   public private(set) var density = EventDensity()
+  /// What the devices did, in everything that was read.
+  public private(set) var activity = Activity()
   /// Time of the first event.
   public private(set) var firstTime: UInt64 = 0
 
@@ -147,9 +158,10 @@ public final class Timeline {
       reader = try reader.resumed(at: start)
       waiting = []
     }
+    checkpoints = [Checkpoint(event: 0, time: 0, mark: start, engine: engine, bytes: 0)]
+    engine.collectsChanges = true
     head = Walker(reader: reader, engine: engine)
     waiting.reverse()
-    checkpoints = [Checkpoint(event: 0, time: 0, mark: start, engine: engine, bytes: 0)]
   }
 
   // MARK: Reading
@@ -209,6 +221,7 @@ public final class Timeline {
   private func note(_ event: DMAEvent) {
     if head.event == 1 { firstTime = event.time }
     density.add(event.time)
+    activity.observe(event, &head.engine)
     if event.kind == .marker, markers.count < Self.maximumMarkers {
       let text = String(escaping: head.batch.markerText(event))
       markers.append(Marker(event: head.event, time: event.time, text: text))
@@ -238,12 +251,14 @@ public final class Timeline {
     guard waiting.isEmpty, head.event >= (checkpoints.last?.event ?? 0) + spacing else { return }
     forget()
     let bytes = head.engine.approximateBytes
+    var engine = head.engine
+    engine.collectsChanges = false
     checkpoints.append(
       Checkpoint(
         event: head.event,
         time: head.time,
         mark: head.reader.mark(),
-        engine: head.engine,
+        engine: engine,
         bytes: bytes
       )
     )
@@ -312,26 +327,49 @@ public final class Timeline {
     forget()
     let target = max(min(target, head.event), firstEvent)
     var walker = try walker(before: target)
+    defer { arrive(walker) }
     while walker.event < target, try walker.fill(waits: true) { walker.step() }
-    settle(&walker)
-    cursor = walker
   }
 
   /// Goes to the state after all events up to and including a time.
   public func seek(time target: UInt64) throws(TraceError) {
+    try seek(time: target, limit: .max)
+  }
+
+  /// Goes on to a time, but not by more than some events: what playing does.
+  ///
+  /// - Returns: Whether the time was reached.
+  @discardableResult
+  public func seek(time target: UInt64, limit: UInt64) throws(TraceError) -> Bool {
     forget()
     let index = checkpoints.lastIndex { $0.time <= target } ?? 0
     var walker: Walker
-    if let cursor, cursor.time <= target, cursor.event >= checkpoints[index].event {
-      walker = cursor
+    if let cursor, cursor.time <= target,
+      cursor.event >= checkpoints[index].event || limit != .max
+    {
+      walker = try takeCursor()
     } else {
       walker = try self.walker(at: checkpoints[index])
     }
-    while walker.event < head.event, try walker.fill(waits: true),
-      walker.batch.events[walker.position].time <= target
-    {
+    defer { arrive(walker) }
+    let last = limit > head.event - walker.event ? head.event : walker.event + limit
+    while walker.event < last, try walker.fill(waits: true) {
+      if walker.batch.events[walker.position].time > target { return true }
       walker.step()
     }
+    return walker.event == head.event
+  }
+
+  /// Takes the cursor away, so that going on with it copies nothing. ``arrive(_:)`` gives it back.
+  private func takeCursor() throws(TraceError) -> Walker {
+    guard let walker = cursor else { return try self.walker(at: checkpoints[0]) }
+    cursor = nil
+    return walker
+  }
+
+  /// Now is where a walker has come to.
+  private func arrive(_ arrived: Walker) {
+    var walker = arrived
     settle(&walker)
     cursor = walker
   }
@@ -348,7 +386,7 @@ public final class Timeline {
     if let cursor, cursor.event <= target, cursor.event >= checkpoints[index].event,
       !(hasEnded && cursor.event == head.event)
     {
-      return cursor
+      return try takeCursor()
     }
     return try walker(at: checkpoints[index])
   }
@@ -360,6 +398,25 @@ public final class Timeline {
       event: checkpoint.event,
       time: checkpoint.time
     )
+  }
+
+  /// Reads events again without going anywhere.
+  ///
+  /// - Returns: How many events before the first one that was visited there are.
+  func visit(
+    from first: UInt64,
+    through last: UInt64,
+    _ body: (UInt64, DMAEvent, EventBatch) -> Void
+  ) throws(TraceError) -> UInt64 {
+    forget()
+    let index = checkpoints.lastIndex { $0.event <= first } ?? 0
+    var walker = try walker(at: checkpoints[index])
+    let start = max(first, walker.event)
+    while walker.event < min(last, head.event), try walker.fill(waits: true) {
+      let event = walker.pass()
+      if walker.event > first { body(walker.event, event, walker.batch) }
+    }
+    return start
   }
 
   /// Goes on by a number of events, or back by a negative one.
@@ -374,19 +431,15 @@ public final class Timeline {
   /// - Returns: Whether there is one among the events read.
   @discardableResult
   public func stepToNextChange() throws(TraceError) -> Bool {
-    var walker = try walker(before: event)
-    while walker.event < event, try walker.fill(waits: true) { walker.step() }
+    let now = event
+    var walker = try walker(before: now)
+    defer { arrive(walker) }
+    while walker.event < now, try walker.fill(waits: true) { walker.step() }
     let live = Self.fingerprint(walker.engine)
     while walker.event < head.event, try walker.fill(waits: true) {
       walker.step()
-      if Self.fingerprint(walker.engine) != live {
-        settle(&walker)
-        cursor = walker
-        return true
-      }
+      if Self.fingerprint(walker.engine) != live { return true }
     }
-    settle(&walker)
-    cursor = walker
     return false
   }
 
@@ -422,8 +475,9 @@ public final class Timeline {
   }
 
   /// What differs whenever something was mapped, freed or reported.
-  private static func fingerprint(_ engine: DMADebug) -> [UInt64] {
-    [engine.changeCount, UInt64(engine.errorCount)]
+  private static func fingerprint(_ engine: borrowing DMADebug) -> UInt64 {
+    // Neither ever shrinks.
+    engine.changeCount &+ UInt64(engine.errorCount)
   }
 
   /// The message after now, or before it, and going there.

@@ -113,3 +113,21 @@ public struct SimulatedRun {
     return (outcome, snapshots)
   }
 }
+
+extension SimulatedRun {
+  /// A timeline over a bundled scenario that ends after some events.
+  public static func timeline(
+    _ name: String,
+    events: UInt64,
+    faults: String? = nil
+  ) throws -> Timeline {
+    guard var scenario = try ScenarioLibrary.scenario(name) else {
+      throw TraceError(path: name, problem: "there is no such scenario")
+    }
+    scenario.duration = .max / 2
+    scenario.machine.hasStacks = true
+    if let faults { scenario.faults += FaultPlan.parse(faults) ?? [] }
+    let reader = SimulationReader(Simulation(scenario, eventLimit: events))
+    return try Timeline(reader, options: ReplayOptions())
+  }
+}

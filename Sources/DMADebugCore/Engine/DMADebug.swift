@@ -84,13 +84,26 @@ public struct DMADebug: Sendable {
 
   /// Every live mapping in the order of `dma-api/dump`.
   public func liveMappings() -> [Mapping] {
-    table.inDumpOrder().map { table[$0] }
+    liveSlots().map { table[$0] }
+  }
+
+  /// The slots (``withMappings(_:)``) of the live mappings, in the order of `dma-api/dump`.
+  public func liveSlots() -> [UInt32] {
+    table.inDumpOrder()
   }
 
   /// Calls `body` with every live mapping, in no particular order.
   public func forEachLiveMapping(_ body: (Mapping) -> Void) {
     let entries = table.entries
     for index in entries.indices where entries[index].sequence != 0 { body(entries[index]) }
+  }
+
+  /// Lends the table of mappings: those with sequence 0 are free. The position of a mapping in it is
+  /// its slot, which it keeps while it lives.
+  public func withMappings<Result>(
+    _ body: (UnsafeBufferPointer<Mapping>) throws -> Result
+  ) rethrows -> Result {
+    try table.entries.withUnsafeElements(body)
   }
 
   /// Entries the pool has now, had left at worst, and has left.
@@ -145,6 +158,9 @@ public struct DMADebug: Sendable {
 
   /// Whether there are reports to take.
   public var hasReports: Bool { !reports.isEmpty }
+
+  /// Whether there are changes to take.
+  public var hasChanges: Bool { !changes.isEmpty }
 
   /// Moves what was mapped and freed since the last call to `sink`.
   public mutating func takeChanges(_ sink: inout [MappingChange]) {

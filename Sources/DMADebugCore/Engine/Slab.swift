@@ -49,6 +49,15 @@ struct Slab<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
     }
   }
 
+  /// Lends all elements.
+  func withUnsafeElements<Result>(
+    _ body: (UnsafeBufferPointer<Element>) throws -> Result
+  ) rethrows -> Result {
+    try withExtendedLifetime(block) {
+      try body(UnsafeBufferPointer(start: UnsafePointer(base), count: count))
+    }
+  }
+
   /// Call it before changing elements: a copy of the slab must not see the change.
   @inline(__always)
   mutating func makeUnique() {

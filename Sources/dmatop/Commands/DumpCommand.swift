@@ -73,16 +73,22 @@ struct DumpCommand: ParsableCommand {
     let sort = try self.sort.map { try SortKey($0) }
     let replay = try moment.state()
     let context = MappingContext(engine: replay.engine, names: replay.names, now: replay.time)
-    var rows = replay.engine.liveMappings().map { MappingRow(mapping: $0, context: context) }
-    if let filter { rows.removeAll { !filter.matches($0) } }
-    if let sort { rows = sort.sorted(rows) }
+    let selection = MappingSelection(context)
+    var slots = replay.engine.liveSlots()
+    if let filter { slots = selection.filtered(slots, by: [filter]) }
+    if let sort {
+      slots = selection.sorted(slots, by: sort.field, ascending: !sort.isDescending)
+    }
     var writer = RowWriter(
       format,
       schema: "dmatop.mappings/1",
       columns: fields.map { ($0.rawValue, $0.isNumeric) }
     )
     writer.begin()
-    for row in rows { writer.add(fields.map { $0.value(of: row.mapping, in: context) }) }
+    for slot in slots {
+      let mapping = selection.mapping(slot)
+      writer.add(fields.map { $0.value(of: mapping, in: context) })
+    }
     writer.end()
   }
 
@@ -101,20 +107,6 @@ struct DumpCommand: ParsableCommand {
         )
       }
       self.field = field
-    }
-
-    func sorted(_ rows: [MappingRow]) -> [MappingRow] {
-      let keyed = rows.enumerated().map {
-        (
-          offset: $0.offset, row: $0.element,
-          key: field.value(of: $0.element.mapping, in: $0.element.context)
-        )
-      }
-      return keyed.sorted { a, b in
-        if a.key == b.key { return a.offset < b.offset }
-        if a.key == .none || b.key == .none { return b.key == .none }
-        return isDescending ? b.key.precedes(a.key) : a.key.precedes(b.key)
-      }.map(\.row)
     }
   }
 
@@ -189,23 +181,6 @@ extension FilterExpression {
     } catch {
       throw CommandError("filter: \(String(escaping: error.description.utf8))")
     }
-  }
-}
-
-/// A mapping as a filter sees it.
-struct MappingRow: FilterExpression.Row {
-  let mapping: Mapping
-  let context: MappingContext
-
-  func value(_ field: String) -> FieldValue? {
-    MappingField(name: field)?.value(of: mapping, in: context)
-  }
-
-  var texts: [String] {
-    [
-      MappingField.driver, .device, .type, .dmaAddress, .direction, .physicalAddress, .mapError,
-      .task, .site, .attributes,
-    ].map { $0.value(of: mapping, in: context).display }
   }
 }
 

@@ -253,7 +253,7 @@ struct MonitorState {
     let context = context
     var rows = context.engine.liveMappings()
     if let filter {
-      rows.removeAll { !filter.matches(MappingRow(mapping: $0, context: context)) }
+      rows.removeAll { !filter.matches(MappingRow($0, context)) }
     }
     if errorsOnly { rows.removeAll { $0.mapError != .notChecked || !$0.showsMapErrorCheck } }
     rows = sorted(rows, context)

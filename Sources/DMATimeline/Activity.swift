@@ -1,0 +1,159 @@
+import DMADebugCore
+
+/// What every device did over time, in a bounded number of equal pieces.
+///
+/// Pieces double in width whenever time has outgrown them, those of all devices together.
+public struct Activity: Sendable {
+  public static let pieces = 256
+  /// Devices beyond these are counted in the totals only.
+  private static let maximumDevices = 4096
+
+  /// A stretch of time of one device.
+  public struct Piece: Sendable {
+    /// Mappings made (segments of a list count one each) and syncs.
+    public var maps: UInt32 = 0
+    public var syncs: UInt32 = 0
+    /// Bytes mapped anew.
+    public var bytes: UInt64 = 0
+    /// The most bytes, and the most mappings, alive at any time in it.
+    public var peakBytes: UInt64 = 0
+    public var peakLive: UInt32 = 0
+    /// Times that data was bounced through swiotlb.
+    public var bounces: UInt32 = 0
+
+    mutating func add(_ other: Piece) {
+      maps &+= other.maps
+      syncs &+= other.syncs
+      bytes &+= other.bytes
+      peakBytes = max(peakBytes, other.peakBytes)
+      peakLive = max(peakLive, other.peakLive)
+      bounces &+= other.bounces
+    }
+  }
+
+  /// One device, or all together.
+  public struct Series: Sendable {
+    fileprivate(set) public var pieces: [Piece] = []
+    /// What lives at the end of what was read.
+    fileprivate var live: UInt32 = 0
+    fileprivate var liveBytes: UInt64 = 0
+
+    /// What happened up to and including a piece.
+    public func sum(through piece: Int) -> Piece {
+      var sum = Piece()
+      for part in pieces.prefix(piece + 1) { sum.add(part) }
+      return sum
+    }
+  }
+
+  /// By device number.
+  public private(set) var devices: [Series] = []
+  public private(set) var total = Series()
+  /// Lifetimes of all mappings that ended, by powers of two of nanoseconds: place `n` counts those
+  /// from 2^(n-1) to below 2^n, place 0 those that ended when they began.
+  public private(set) var lifetimes = [UInt64](repeating: 0, count: 65)
+  /// Time at which the first piece begins.
+  public private(set) var start: UInt64 = 0
+  /// Nanoseconds of a piece.
+  public private(set) var width: UInt64 = 1 << 10
+  private var isEmpty = true
+  private var shift: UInt64 = 10
+  private var current = 0
+  private var changes: [MappingChange] = []
+
+  public init() {}
+
+  /// The piece that a time belongs to; beyond the last one the last one.
+  public func piece(at time: UInt64) -> Int {
+    let distance = time > start ? time - start : 0
+    return Int(min(distance >> shift, UInt64(Self.pieces - 1)))
+  }
+
+  /// Takes in an event that was just applied, with its changes.
+  mutating func observe(_ event: DMAEvent, _ engine: inout DMADebug) {
+    if isEmpty {
+      isEmpty = false
+      start = event.time
+    }
+    let distance = event.time > start ? event.time - start : 0
+    while distance >> shift >= UInt64(Self.pieces) { widen() }
+    current = max(current, Int(distance >> shift))
+    switch event.kind {
+    case .syncSingleForCPU, .syncSingleForDevice, .syncSGForCPU, .syncSGForDevice:
+      with(event.device) { series, piece in series.pieces[piece].syncs &+= 1 }
+    case .swiotlbBounced:
+      with(event.device) { series, piece in series.pieces[piece].bounces &+= 1 }
+    default:
+      guard engine.hasChanges else { return }
+      changes.removeAll(keepingCapacity: true)
+      engine.takeChanges(&changes)
+      for index in changes.indices { take(index, event.time) }
+    }
+  }
+
+  private mutating func take(_ index: Int, _ time: UInt64) {
+    let isAdded = changes[index].isAdded
+    let size = changes[index].mapping.size
+    if !isAdded {
+      let began = changes[index].mapping.time
+      let lifetime = time > began ? time - began : 0
+      lifetimes[64 - lifetime.leadingZeroBitCount] += 1
+    }
+    with(changes[index].mapping.device) { series, piece in
+      if isAdded {
+        series.live &+= 1
+        series.liveBytes &+= size
+        series.pieces[piece].maps &+= 1
+        series.pieces[piece].bytes &+= size
+      } else {
+        series.live &-= 1
+        series.liveBytes &-= size
+      }
+      series.pieces[piece].peakBytes = max(series.pieces[piece].peakBytes, series.liveBytes)
+      series.pieces[piece].peakLive = max(series.pieces[piece].peakLive, series.live)
+    }
+  }
+
+  @inline(__always)
+  private mutating func with(_ device: DeviceID, _ change: (inout Series, Int) -> Void) {
+    let piece = current
+    Self.fill(&total, piece)
+    change(&total, piece)
+    let index = Int(device.rawValue)
+    guard index < Self.maximumDevices else { return }
+    if index >= devices.count {
+      devices.append(contentsOf: repeatElement(Series(), count: index + 1 - devices.count))
+    }
+    Self.fill(&devices[index], piece)
+    change(&devices[index], piece)
+  }
+
+  /// What lived goes on to live in the pieces that nothing happened in.
+  @inline(__always)
+  private static func fill(_ series: inout Series, _ piece: Int) {
+    while series.pieces.count <= piece {
+      var empty = Piece()
+      empty.peakBytes = series.liveBytes
+      empty.peakLive = series.live
+      series.pieces.append(empty)
+    }
+  }
+
+  private mutating func widen() {
+    Self.widen(&total)
+    for index in devices.indices { Self.widen(&devices[index]) }
+    current /= 2
+    shift += 1
+    width = 1 << shift
+  }
+
+  private static func widen(_ series: inout Series) {
+    var pieces: [Piece] = []
+    for index in stride(from: 0, to: series.pieces.count, by: 2) {
+      var piece = series.pieces[index]
+      if index + 1 < series.pieces.count { piece.add(series.pieces[index + 1]) }
+      pieces.append(piece)
+    }
+    series.pieces = pieces
+  }
+}

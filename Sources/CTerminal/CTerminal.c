@@ -182,6 +182,17 @@ void terminal_set_mouse(bool on) {
   signals_set_mouse(on);
 }
 
+void terminal_send(const char *bytes, size_t count) {
+  if (screen == NULL) return;
+  size_t done = 0;
+  while (done < count) {
+    ssize_t written = write(STDOUT_FILENO, bytes + done, count - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    done += (size_t)written;
+  }
+}
+
 int terminal_keyboard_descriptor(void) { return keyboard == NULL ? -1 : fileno(keyboard); }
 
 WINDOW *terminal_keyboard_window(void) { return keyboard_window; }

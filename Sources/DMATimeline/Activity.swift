@@ -59,7 +59,6 @@ public struct Activity: Sendable {
   private var isEmpty = true
   private var shift: UInt64 = 10
   private var current = 0
-  private var changes: [MappingChange] = []
 
   public init() {}
 
@@ -70,7 +69,8 @@ public struct Activity: Sendable {
   }
 
   /// Takes in an event that was just applied, with its changes.
-  mutating func observe(_ event: DMAEvent, _ engine: inout DMADebug) {
+  @inline(__always)
+  mutating func observe(_ event: borrowing DMAEvent, _ engine: inout DMADebug) {
     if isEmpty {
       isEmpty = false
       start = event.time
@@ -85,29 +85,25 @@ public struct Activity: Sendable {
       with(event.device) { series, piece in series.pieces[piece].bounces &+= 1 }
     default:
       guard engine.hasChanges else { return }
-      changes.removeAll(keepingCapacity: true)
-      engine.takeChanges(&changes)
-      for index in changes.indices { take(index, event.time) }
+      let time = event.time
+      engine.drainChanges { take($0, time) }
     }
   }
 
-  private mutating func take(_ index: Int, _ time: UInt64) {
-    let isAdded = changes[index].isAdded
-    let size = changes[index].mapping.size
-    if !isAdded {
-      let began = changes[index].mapping.time
-      let lifetime = time > began ? time - began : 0
+  private mutating func take(_ change: MappingChange, _ time: UInt64) {
+    if !change.isAdded {
+      let lifetime = time > change.time ? time - change.time : 0
       lifetimes[64 - lifetime.leadingZeroBitCount] += 1
     }
-    with(changes[index].mapping.device) { series, piece in
-      if isAdded {
+    with(change.device) { series, piece in
+      if change.isAdded {
         series.live &+= 1
-        series.liveBytes &+= size
+        series.liveBytes &+= change.size
         series.pieces[piece].maps &+= 1
-        series.pieces[piece].bytes &+= size
+        series.pieces[piece].bytes &+= change.size
       } else {
         series.live &-= 1
-        series.liveBytes &-= size
+        series.liveBytes &-= change.size
       }
       series.pieces[piece].peakBytes = max(series.pieces[piece].peakBytes, series.liveBytes)
       series.pieces[piece].peakLive = max(series.pieces[piece].peakLive, series.live)

@@ -88,6 +88,11 @@ public struct FilterExpression {
     self.terms = terms
   }
 
+  /// Rows that have a word, which is taken as it is.
+  public init(plain word: String) {
+    terms = [.word(word.lowercased())]
+  }
+
   public var isEmpty: Bool { terms.isEmpty }
 
   /// Whether all terms hold for a row.

@@ -16,6 +16,9 @@ public struct MappingDifference: Sendable {
     public var gone: UInt64 = 0
     public var goneBytes: UInt64 = 0
 
+    /// Alive at both moments, but asked for its map error in between.
+    public var changed: UInt64 = 0
+
     /// By how many the group has grown.
     public var growth: Int64 { Int64(new) - Int64(gone) }
   }
@@ -45,12 +48,16 @@ public struct MappingDifference: Sendable {
       body(&group)
       table[key] = group
     }
-    let before = Set(first.map(\.sequence))
+    let before = Dictionary(
+      first.map { ($0.sequence, $0.mapError) },
+      uniquingKeysWith: { first, _ in first }
+    )
     let after = Set(second.map(\.sequence))
     var stayed: UInt64 = 0
     for mapping in second {
-      if before.contains(mapping.sequence) {
+      if let state = before[mapping.sequence] {
         stayed += 1
+        if state != mapping.mapError { change(mapping) { group in group.changed += 1 } }
       } else {
         change(mapping) { group in
           group.new += 1

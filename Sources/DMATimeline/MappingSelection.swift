@@ -153,7 +153,9 @@ public struct MappingSelection {
       let count = max(index + 1, test.verdicts.count * 2)
       test.verdicts += repeatElement(0, count: count - test.verdicts.count)
     }
-    if test.verdicts[index] == 0 { test.verdicts[index] = test.test(text(test.field, code)) ? 2 : 1 }
+    if test.verdicts[index] == 0 {
+      test.verdicts[index] = test.test(text(test.field, code)) ? 2 : 1
+    }
     return test.verdicts[index] == 2
   }
 

@@ -185,12 +185,12 @@ public struct Replay {
     engine.takeReports(&sink)
   }
 
-  /// Moves what was mapped and freed since the last call to `sink`.
-  public mutating func takeChanges(_ sink: inout [MappingChange]) {
-    engine.takeChanges(&sink)
+  /// Gives up what was mapped and freed since the last call.
+  public mutating func drainChanges(_ body: (MappingChange) -> Void) {
+    engine.drainChanges(body)
   }
 
-  /// Makes the engine keep what is mapped and freed for ``takeChanges(_:)``.
+  /// Makes the engine keep what is mapped and freed for ``drainChanges(_:)``.
   public mutating func collectChanges() {
     engine.collectsChanges = true
   }

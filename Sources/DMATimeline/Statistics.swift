@@ -82,7 +82,6 @@ public struct Statistics: Sendable {
   public private(set) var firstTime: UInt64?
   public private(set) var lastTime: UInt64 = 0
 
-  private var changes: [MappingChange] = []
   private var reports: [Report] = []
 
   public init() {}
@@ -107,9 +106,7 @@ public struct Statistics: Sendable {
     default:
       break
     }
-    changes.removeAll(keepingCapacity: true)
-    replay.takeChanges(&changes)
-    for change in changes { take(change, at: event.time) }
+    replay.drainChanges { take($0, at: event.time) }
     observeRest(&replay)
   }
 
@@ -123,23 +120,22 @@ public struct Statistics: Sendable {
   }
 
   private mutating func take(_ change: MappingChange, at time: UInt64) {
-    let mapping = change.mapping
     if change.isAdded {
-      with(mapping.device) { $0.map(mapping.size) }
+      with(change.device) { $0.map(change.size) }
     } else {
-      let lifetime = time >= mapping.time ? time - mapping.time : 0
-      with(mapping.device) { $0.unmap(mapping.size, lifetime: lifetime) }
+      let lifetime = time >= change.time ? time - change.time : 0
+      with(change.device) { $0.unmap(change.size, lifetime: lifetime) }
     }
-    guard mapping.stack != StackTable.none else { return }
-    let stack = Int(mapping.stack)
+    guard change.stack != StackTable.none else { return }
+    let stack = Int(change.stack)
     while sites.count <= stack { sites.append(Site(stack: UInt32(sites.count))) }
     if change.isAdded {
       sites[stack].live += 1
-      sites[stack].liveBytes &+= mapping.size
+      sites[stack].liveBytes &+= change.size
       sites[stack].maps += 1
     } else {
       sites[stack].live -= 1
-      sites[stack].liveBytes &-= mapping.size
+      sites[stack].liveBytes &-= change.size
     }
   }
 

@@ -17,6 +17,8 @@ public struct AddressHistory: Sendable {
   public fileprivate(set) var firstSearched: UInt64 = 0
   /// More entries than are kept; those in the middle were left out.
   public fileprivate(set) var omitted = 0
+
+  public init() {}
 }
 
 extension Timeline {

@@ -103,7 +103,7 @@ public final class Timeline {
   private static let maximumMarkers = 10_000
   public static let standardSpacing: UInt64 = 1 << 14
 
-  private var head: Walker
+  @exclusivity(unchecked) private var head: Walker
   private var cursor: Walker?
   private var checkpoints: [Checkpoint] = []
   private var checkpointBytes = 0
@@ -114,15 +114,15 @@ public final class Timeline {
 
   public let origin: GenerationOrigin
   /// Messages in the order of events, the first ``maximumEntries``.
-  public private(set) var entries: [Entry] = []
+  @exclusivity(unchecked) public private(set) var entries: [Entry] = []
   /// Messages of errors ever, also beyond those that are kept.
   public private(set) var entryCount: UInt64 = 0
-  public private(set) var markers: [Marker] = []
-  public private(set) var density = EventDensity()
+  @exclusivity(unchecked) public private(set) var markers: [Marker] = []
+  @exclusivity(unchecked) public private(set) var density = EventDensity()
   /// What the devices did, in everything that was read.
-  public private(set) var activity = Activity()
+  @exclusivity(unchecked) public private(set) var activity = Activity()
   /// Time of the first event.
-  public private(set) var firstTime: UInt64 = 0
+  @exclusivity(unchecked) public private(set) var firstTime: UInt64 = 0
 
   /// Opens a source. Nothing but what tells the kernel is read yet.
   ///
@@ -209,24 +209,29 @@ public final class Timeline {
         }
       }
       while !head.isAtBatchEnd {
-        let next = head.batch.events[head.position]
         head.step()
         count += 1
-        note(next)
+        note(head.position - 1)
       }
     }
     return count
   }
 
-  private func note(_ event: DMAEvent) {
-    if head.event == 1 { firstTime = event.time }
-    density.add(event.time)
-    activity.observe(event, &head.engine)
-    if event.kind == .marker, markers.count < Self.maximumMarkers {
+  /// Takes in the event at a position of the batch, which was just applied.
+  @inline(__always)
+  private func note(_ position: Int) {
+    if head.event == 1 { firstTime = head.time }
+    density.add(head.time)
+    activity.observe(head.batch.events[position], &head.engine)
+    if head.batch.events[position].kind == .marker { noteMarker(head.batch.events[position]) }
+    if head.engine.hasReports { takeReports() }
+  }
+
+  private func noteMarker(_ event: DMAEvent) {
+    if markers.count < Self.maximumMarkers {
       let text = String(escaping: head.batch.markerText(event))
       markers.append(Marker(event: head.event, time: event.time, text: text))
     }
-    if head.engine.hasReports { takeReports() }
   }
 
   private func takeReports() {

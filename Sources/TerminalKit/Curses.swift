@@ -121,7 +121,26 @@ enum Curses {
     _ = curs_set(cursor == nil ? 0 : 1)
     if let cursor { wmove(window, Int32(cursor.y), Int32(cursor.x)) }
     wnoutrefresh(window)
+    // A terminal that knows these marks shows the frame at once; others pass over them.
+    if understandsModernSequences { send("\u{1B}[?2026h") }
     doupdate()
+    if understandsModernSequences { send("\u{1B}[?2026l") }
+  }
+
+  /// Whether the terminal is of a kind that takes private modes and commands that it does not know
+  /// without showing them.
+  static let understandsModernSequences: Bool = {
+    let type = getenv("TERM").map { String(cString: $0) } ?? ""
+    let families = [
+      "xterm", "tmux", "screen", "alacritty", "foot", "kitty", "wezterm", "ghostty", "contour",
+      "rxvt-unicode", "st-",
+    ]
+    return families.contains { type.hasPrefix($0) }
+  }()
+
+  /// Sends a command past curses, whose buffer is empty between frames.
+  static func send(_ command: String) {
+    terminal_send(command, command.utf8.count)
   }
 
   static func ring() {

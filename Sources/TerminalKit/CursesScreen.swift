@@ -46,6 +46,13 @@ public final class CursesScreen: Screen {
     Curses.update(cursor: cursor.flatMap { Rectangle(size).contains(x: $0.x, y: $0.y) ? $0 : nil })
   }
 
+  public func copy(_ text: String) -> Bool {
+    // More than terminals take is worse than nothing.
+    guard isOpen, Curses.understandsModernSequences, text.utf8.count <= 74_994 else { return false }
+    Curses.send("\u{1B}]52;c;\(Base64.encode(Array(text.utf8)))\u{07}")
+    return true
+  }
+
   public func bell() {
     if isOpen { Curses.ring() }
   }

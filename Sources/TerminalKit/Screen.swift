@@ -31,6 +31,11 @@ public protocol Screen: AnyObject {
   /// Beeps, or flashes.
   func bell()
 
+  /// Puts a text into the clipboard of whoever sits at the terminal (OSC 52).
+  ///
+  /// - Returns: Whether this terminal may know how.
+  func copy(_ text: String) -> Bool
+
   /// Whether the mouse is reported. It takes the terminal's text selection away.
   var reportsMouse: Bool { get set }
 }

@@ -64,6 +64,14 @@ public final class VirtualScreen: Screen {
     }
   }
 
+  /// What was copied, in order.
+  public private(set) var copies: [String] = []
+
+  public func copy(_ text: String) -> Bool {
+    copies.append(text)
+    return true
+  }
+
   public func bell() {
     bellCount += 1
   }

@@ -45,7 +45,7 @@ struct Dmatop: ParsableCommand {
     } catch {
       let isHelp = exitCode(for: error) == .success
       let text = fullMessage(for: error) + "\n"
-      StandardOutput.write(Array(text.utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+      BufferedOutput.write(Array(text.utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
       Glibc.exit(isHelp ? 0 : 2)
     }
   }

@@ -28,12 +28,12 @@ struct Progress {
     var text = "\r\u{1b}[K\(name): \(replay.engine.eventCount) events"
     let progress = replay.progress
     if let total = progress.total, total > 0 { text += ", \(progress.read * 100 / total) %" }
-    StandardOutput.write(Array(text.utf8), to: STDERR_FILENO)
+    BufferedOutput.write(Array(text.utf8), to: STDERR_FILENO)
   }
 
   /// Removes the line.
   mutating func clear() {
-    if hasShown { StandardOutput.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+    if hasShown { BufferedOutput.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
     hasShown = false
   }
 

@@ -1,12 +1,13 @@
 import DMADebugCore
 import DMATimeline
+import Glibc
 
-/// Writes rows of typed values to standard output in one of the formats of `dmatop dump`.
+/// Writes rows of typed values in one of the formats of `dmatop dump`.
 struct RowWriter: ~Copyable {
   private let format: DumpCommand.Format
   private let schema: String
   private let columns: [(name: String, isNumeric: Bool)]
-  private var output = StandardOutput()
+  private var output: BufferedOutput
   private var table: TextTable
   private var json = JSONWriter()
   private var isFirst = true
@@ -14,8 +15,10 @@ struct RowWriter: ~Copyable {
   init(
     _ format: DumpCommand.Format,
     schema: String,
-    columns: [(name: String, isNumeric: Bool)]
+    columns: [(name: String, isNumeric: Bool)],
+    descriptor: Int32 = STDOUT_FILENO
   ) {
+    output = BufferedOutput(to: descriptor)
     self.format = format
     self.schema = schema
     self.columns = columns

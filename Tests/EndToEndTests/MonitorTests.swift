@@ -126,9 +126,9 @@ import Testing
       echo END; t capture-pane -p | head -2
       t send-keys 5 j j o; t send-keys -l 'nvme'; t send-keys Enter; wait_for 'what-if'
       echo FILES; t capture-pane -p
-      t send-keys 3; wait_for CALLER; t send-keys 4; wait_for SHARE; t send-keys 7; wait_for OCCUP
+      t send-keys 3; wait_for CALLER; t send-keys 4; wait_for 'BYTES OVER'; t send-keys 7; wait_for OCCUP
       t send-keys 8; wait_for AGE; t send-keys '?'; wait_for 'any other key closes'; t send-keys x
-      t send-keys 1 Enter; wait_for 'mapping ─'; echo DETAIL; t capture-pane -p
+      t send-keys 1 Enter; wait_for 'history of the address'; echo DETAIL; t capture-pane -p
       t send-keys q; t send-keys r Space; wait_for 'play'; t send-keys Space; t send-keys q
       """
     )

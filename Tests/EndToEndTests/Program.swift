@@ -60,6 +60,10 @@ enum Program {
       entry += 1
     }
     environment.merge(["LC_ALL": "C.UTF-8", "TERM": "xterm-256color"]) { $1 }
+    // Nobody's settings, and no session of another test.
+    let home = Fixtures.temporaryDirectory()
+    environment.merge(["HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home]) { $1 }
+    environment["NO_COLOR"] = nil
     environment.merge(changes) { $1 }
 
     var actions = posix_spawn_file_actions_t()

@@ -47,13 +47,34 @@ public enum Fixtures {
     (text(path) ?? "").split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
   }
 
-  /// Writes a file for a test and gives its path.
-  public static func temporary(_ name: String, _ bytes: [UInt8]) -> String {
+  /// A directory for what tests write; it goes when they end.
+  private static let workplace: String = {
     var template = Array("/tmp/dmatop-test-XXXXXX".utf8CString)
     let directory = template.withUnsafeMutableBufferPointer { buffer -> String in
       guard let base = buffer.baseAddress, let made = mkdtemp(base) else { return "/tmp" }
       return String(cString: made)
     }
+    atexit { Fixtures.removeWorkplace() }
+    return directory
+  }()
+
+  private static func removeWorkplace() {
+    guard workplace.hasPrefix("/tmp/dmatop-test-") else { return }
+    system("rm -rf " + workplace)
+  }
+
+  /// A new directory for a test.
+  public static func temporaryDirectory() -> String {
+    var template = Array((workplace + "/XXXXXX").utf8CString)
+    return template.withUnsafeMutableBufferPointer { buffer -> String in
+      guard let base = buffer.baseAddress, let made = mkdtemp(base) else { return workplace }
+      return String(cString: made)
+    }
+  }
+
+  /// Writes a file for a test and gives its path.
+  public static func temporary(_ name: String, _ bytes: [UInt8]) -> String {
+    let directory = temporaryDirectory()
     let path = directory + "/" + name
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
     var written = 0

@@ -1,8 +1,21 @@
 /// A mapping that came or went.
-public struct MappingChange: Sendable {
-  /// Whether it came.
+public struct MappingChange: Sendable, BitwiseCopyable {
   public var isAdded: Bool
-  public var mapping: Mapping
+  public var device: DeviceID
+  /// The call stack of the map, a number into ``TraceNames/stacks``.
+  public var stack: UInt32
+  /// Bytes.
+  public var size: UInt64
+  /// When it was mapped.
+  public var time: UInt64
+
+  init(isAdded: Bool, _ mapping: borrowing Mapping) {
+    self.isAdded = isAdded
+    device = mapping.device
+    stack = mapping.stack
+    size = mapping.size
+    time = mapping.time
+  }
 }
 
 /// The machine: a user-space twin of the kernel's dma-debug.
@@ -31,7 +44,7 @@ public struct DMADebug: Sendable {
 
   /// Reports since the last call of ``takeReports(_:)``.
   var reports: [Report] = []
-  /// Keeps what is added to and removed from the live mappings for ``takeChanges(_:)``.
+  /// Keeps what is added to and removed from the live mappings for ``drainChanges(_:)``.
   public var collectsChanges = false
   var changes: [MappingChange] = []
   /// Events applied so far.
@@ -162,11 +175,15 @@ public struct DMADebug: Sendable {
   /// Whether there are changes to take.
   public var hasChanges: Bool { !changes.isEmpty }
 
-  /// Moves what was mapped and freed since the last call to `sink`.
-  public mutating func takeChanges(_ sink: inout [MappingChange]) {
-    sink.append(contentsOf: changes)
+  /// Gives up what was mapped and freed since the last call.
+  @inline(__always)
+  public mutating func drainChanges(_ body: (MappingChange) -> Void) {
+    for change in changes { body(change) }
     changes.removeAll(keepingCapacity: true)
   }
+
+  /// The sequence number that the next mapping will get.
+  public var nextSequence: UInt64 { table.nextSequence }
 
   /// Grows with everything that is mapped or freed.
   public var changeCount: UInt64 { 2 * table.nextSequence - UInt64(table.count) }

@@ -31,7 +31,7 @@ struct FSCommand: ParsableCommand {
 
     func run() throws {
       let replay = try moment.state(gates)
-      var output = StandardOutput()
+      var output = BufferedOutput()
       for file in VirtualFile.allCases {
         let size = String(replay.engine.read(file, names: replay.names).count)
         let padding = String(repeating: " ", count: max(0, 10 - size.count))
@@ -60,7 +60,7 @@ struct FSCommand: ParsableCommand {
     func run() throws {
       let file = try virtualFile(file)
       let replay = try moment.state(gates)
-      var output = StandardOutput()
+      var output = BufferedOutput()
       output.write(bytes: replay.engine.read(file, names: replay.names))
     }
   }
@@ -95,7 +95,7 @@ struct FSCommand: ParsableCommand {
       if let error = engine.write(file, Array((value + "\n").utf8)) {
         throw CommandError("write error: \(file.path): \(error.message)")
       }
-      var output = StandardOutput()
+      var output = BufferedOutput()
       var reports: [Report] = []
       engine.takeReports(&reports)
       for report in reports {
@@ -152,7 +152,7 @@ struct FSCommand: ParsableCommand {
       guard descriptor >= 0 else {
         throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
       }
-      StandardOutput.write(bytes, to: descriptor)
+      BufferedOutput.write(bytes, to: descriptor)
       close(descriptor)
     }
   }

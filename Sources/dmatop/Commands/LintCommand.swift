@@ -61,7 +61,7 @@ struct LintCommand: ParsableCommand {
         hasFailed = true
       }
     }
-    var output = StandardOutput()
+    var output = BufferedOutput()
     switch format {
     case .text:
       for result in results { output.write { result.appendText(to: &$0) } }

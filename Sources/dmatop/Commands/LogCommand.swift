@@ -24,11 +24,11 @@ struct LogCommand: ParsableCommand {
 
   func run() throws {
     var replay = try moment.replay.open(moment.trace, gates: gates)
-    var output = StandardOutput()
+    var output = BufferedOutput()
     let generation = replay.engine.configuration.generation
     output.write { KernelMessage.startUp(replay.engine.configuration, &$0) }
     var reports: [Report] = []
-    func print(_ replay: inout Replay, _ output: inout StandardOutput) {
+    func print(_ replay: inout Replay, _ output: inout BufferedOutput) {
       guard replay.engine.hasReports else { return }
       reports.removeAll(keepingCapacity: true)
       replay.takeReports(&reports)

@@ -2,6 +2,7 @@ import ArgumentParser
 import DMASimulator
 import DMATimeline
 import Glibc
+import TerminalKit
 
 /// `dmatop`, `dmatop TRACE`, `dmatop replay TRACE`
 struct ReplayCommand: ParsableCommand {
@@ -39,8 +40,39 @@ struct ReplayCommand: ParsableCommand {
   @Flag(help: "Use no colours. So does the environment variable NO_COLOR.")
   var noColor = false
 
-  @Option(help: "The view to begin with: mappings, errors, events, devices, files, map or stats.")
-  var view = MonitorState.View.mappings
+  @Option(
+    help:
+      "The view to begin with: mappings, errors, events, devices, files, buffers, map or stats."
+  )
+  var view: MonitorState.View?
+
+  @Option(help: "A filter for the view to begin with.")
+  var filter: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Colours: default, light, mono, high-contrast or colour-blind.",
+      valueName: "name"
+    )
+  )
+  var theme: String?
+
+  @Flag(help: "Leave the mouse to the terminal.")
+  var noMouse = false
+
+  @Option(
+    help: ArgumentHelp("Settings: this file instead of your own.", valueName: "file")
+  )
+  var config: String?
+
+  @Flag(help: "Read no settings.")
+  var noConfig = false
+
+  @Flag(help: "Print all settings, where each comes from, and the keys; end.")
+  var printConfig = false
+
+  @Flag(help: "Do not begin where the trace was left, and do not remember where it is left now.")
+  var noSession = false
 
   @Option(
     help: ArgumentHelp(
@@ -49,6 +81,11 @@ struct ReplayCommand: ParsableCommand {
     )
   )
   var snapshotScreen: ScreenSize?
+
+  @Flag(
+    help: ArgumentHelp("With --snapshot-screen: how each cell looks, too.", visibility: .hidden)
+  )
+  var snapshotStyles = false
 
   @Flag(help: ArgumentHelp("Print docs/KEYS.md.", visibility: .hidden))
   var keysTable = false
@@ -70,25 +107,71 @@ struct ReplayCommand: ParsableCommand {
 
   func run() throws {
     if keysTable {
-      return StandardOutput.write(Array(MonitorAction.markdown.utf8), to: STDOUT_FILENO)
+      return BufferedOutput.write(Array(KeyMap.markdown.utf8), to: STDOUT_FILENO)
+    }
+    let isTerminal = isatty(STDOUT_FILENO) == 1 && snapshotScreen == nil
+    let reader = try settings(isTerminal: isTerminal || printConfig)
+    if printConfig {
+      return BufferedOutput.write(Array(reader.description.utf8), to: STDOUT_FILENO)
     }
     let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
-    let isTerminal = isatty(STDOUT_FILENO) == 1 && snapshotScreen == nil
-    var state = try trace.map { try open($0) } ?? desktop(isLive: isTerminal)
-    state.view = view
-    if isTerminal {
-      try launcher.open(state)
-    } else {
-      try launcher.printScreen(state, size: snapshotScreen.map { ($0.width, $0.height) })
+    let budget = reader.settings.checkpointMegabytes << 20
+    var state = try trace.map { try open($0, budget) } ?? desktop(isLive: isTerminal, budget)
+    state.settings = reader.settings
+    if state.settings.beginsAsTree { state.places[.mappings, default: .init()].isTree = true }
+    for warning in reader.warnings { state.say(warning) }
+    guard isTerminal else {
+      try begin(&state)
+      return try launcher.printScreen(
+        state,
+        size: snapshotScreen.map { ($0.width, $0.height) },
+        styles: snapshotStyles
+      )
     }
+    let isRemembered = !noSession && reader.settings.remembersSessions && at == .end
+    let session = isRemembered ? trace.map { Session(trace: $0) } : nil
+    session?.restore(&state)
+    try begin(&state)
+    try launcher.open(state, session: session)
   }
 
-  private func open(_ path: String) throws -> MonitorState {
-    MonitorState(path: path, moment: at, timeline: try replay.timeline(path, gates: gates))
+  /// What was asked for on the command line goes before a session.
+  private func begin(_ state: inout MonitorState) throws {
+    if let view { state.view = view }
+    if let filter, !state.setFilter(filter) { throw CommandError(state.message ?? "no filter") }
+  }
+
+  /// Settings: the user's own file, then what the setup screen saved, then the command line.
+  ///
+  /// One picture for a pipe looks the same for everybody, unless a file is named.
+  private func settings(isTerminal: Bool) throws -> SettingsReader {
+    var reader = SettingsReader()
+    if let config {
+      guard let text = try SettingsFiles.text(config) else {
+        throw CommandError("\(displayName(config)): there is no such file")
+      }
+      try reader.read(text, name: displayName(config))
+    } else if !noConfig, isTerminal {
+      try reader.readUsers()
+    }
+    if let theme, !reader.set(.theme, theme) {
+      let names = Theme.all.map(\.name).joined(separator: ", ")
+      throw CommandError("there is no theme '\(String(escaping: theme.utf8))'; there are \(names)")
+    }
+    if noMouse { _ = reader.set(.mouse, "false") }
+    return reader
+  }
+
+  private func open(_ path: String, _ budget: Int) throws -> MonitorState {
+    MonitorState(
+      path: path,
+      moment: at,
+      timeline: try replay.timeline(path, gates: gates, budget: budget)
+    )
   }
 
   /// The desktop at work: as time passes on a terminal, else two seconds of it.
-  private func desktop(isLive: Bool) throws -> MonitorState {
+  private func desktop(isLive: Bool, _ budget: Int) throws -> MonitorState {
     var options = SimulationOptions()
     options.hasStacks = true
     options.faults = Fault.allCases.map { FaultPlan($0, perMillion: 2) }
@@ -99,7 +182,7 @@ struct ReplayCommand: ParsableCommand {
     return MonitorState(
       path: "sim:desktop",
       moment: at == .end && !isLive ? .snapshot("work") : at,
-      timeline: try Timeline(reader, options: replay.options(gates))
+      timeline: try Timeline(reader, options: replay.options(gates), budget: budget)
     )
   }
 }

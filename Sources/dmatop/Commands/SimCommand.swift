@@ -103,7 +103,7 @@ struct SimCommand: ParsableCommand {
   func run() throws {
     if list { return listScenarios() }
     if listFaults { return listFaultNames() }
-    if apiTable { return StandardOutput.write(Array(APITable.markdown().utf8), to: STDOUT_FILENO) }
+    if apiTable { return BufferedOutput.write(Array(APITable.markdown().utf8), to: STDOUT_FILENO) }
     if let describe { return try tell(describe) }
     if let print { return try show(print) }
     var options = SimulationOptions()
@@ -146,9 +146,12 @@ struct SimCommand: ParsableCommand {
       SimulationReader(simulation, speed: speed),
       options: replay.options()
     )
-    try MonitorLauncher(ascii: false, noColor: false).open(
-      MonitorState(path: "sim:\(scenario)", moment: .end, timeline: timeline)
-    )
+    var settings = SettingsReader()
+    try settings.readUsers()
+    var state = MonitorState(path: "sim:\(scenario)", moment: .end, timeline: timeline)
+    state.settings = settings.settings
+    for warning in settings.warnings { state.say(warning) }
+    try MonitorLauncher(ascii: false, noColor: false).open(state, session: nil)
   }
 
   // MARK: Headless
@@ -171,14 +174,14 @@ struct SimCommand: ParsableCommand {
       report = run.summary(recorded: path, bytes: bytes ?? 0, verbose: replay.verbose) + "\n"
     case .json: report = run.json()
     }
-    StandardOutput.write(Array(report.utf8), to: record == "-" ? STDERR_FILENO : STDOUT_FILENO)
+    BufferedOutput.write(Array(report.utf8), to: record == "-" ? STDERR_FILENO : STDOUT_FILENO)
     if !run.verdict.problems.isEmpty { throw ExitCode(1) }
   }
 
   // MARK: Telling
 
   private func listScenarios() {
-    var output = StandardOutput()
+    var output = BufferedOutput()
     let width = ScenarioLibrary.all.map(\.name.count).max() ?? 0
     for (name, _) in ScenarioLibrary.all {
       guard let scenario = try? ScenarioLibrary.scenario(name) else { continue }
@@ -189,7 +192,7 @@ struct SimCommand: ParsableCommand {
   }
 
   private func listFaultNames() {
-    var output = StandardOutput()
+    var output = BufferedOutput()
     let width = Fault.allCases.map(\.name.count).max() ?? 0
     for fault in Fault.allCases {
       let padding = String(repeating: " ", count: width + 2 - fault.name.count)
@@ -203,12 +206,12 @@ struct SimCommand: ParsableCommand {
         "there is no scenario '\(String(escaping: name.utf8))'; 'dmatop sim --list' has them"
       )
     }
-    StandardOutput.write(Array((entry.text + "\n").utf8), to: STDOUT_FILENO)
+    BufferedOutput.write(Array((entry.text + "\n").utf8), to: STDOUT_FILENO)
   }
 
   private func tell(_ name: String) throws {
     let scenario = try SimulationOptions().scenario(name)
-    var output = StandardOutput()
+    var output = BufferedOutput()
     output.write("\(scenario.name): \(scenario.title)\n")
     if !scenario.about.isEmpty {
       output.write("\n")

@@ -40,7 +40,7 @@ struct StatCommand: ParsableCommand {
       replay: replay,
       siteLimit: sites
     )
-    var output = StandardOutput()
+    var output = BufferedOutput()
     switch format {
     case .text: for line in report.lines() { output.write(line + "\n") }
     case .json: output.write(bytes: report.json())

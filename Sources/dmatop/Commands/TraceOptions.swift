@@ -119,8 +119,10 @@ struct ReplayArguments: ParsableArguments {
   }
 
   /// A trace with time travel.
-  func timeline(_ path: String, gates: GateArguments) throws -> Timeline {
-    try Timeline(Self.reader(path), options: options(gates))
+  ///
+  /// - Parameter budget: bytes for checkpoints.
+  func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
+    try Timeline(Self.reader(path), options: options(gates), budget: budget)
   }
 
   /// A replay of the trace at a path, `-` for standard input.

@@ -1,3 +1,4 @@
+import DMATrace
 import Glibc
 import TerminalKit
 
@@ -6,16 +7,23 @@ struct MonitorLauncher {
   var ascii: Bool
   var noColor: Bool
 
-  func open(_ state: MonitorState) throws {
-    var monitor = Monitor(state)
+  /// - Parameter session: where to keep where the trace is left.
+  func open(_ state: MonitorState, session: Session?) throws {
     do {
-      let session = try TerminalSession(
+      let terminal = try TerminalSession(
         TerminalOptions(
           characterSet: ascii ? .ascii : .automatic,
           colorDepth: noColor ? .monochrome : nil
         )
       )
-      monitor.run(on: session.screen)
+      var monitor = Monitor(state, glyphs: terminal.screen.glyphs) { settings in
+        guard let path = SettingsFiles.setup else {
+          return "neither XDG_CONFIG_HOME nor HOME is set"
+        }
+        return SettingsFiles.replace(path, settings.toml)
+      }
+      monitor.run(on: terminal.screen)
+      if monitor.state.settings.remembersSessions { session?.save(monitor.state) }
     } catch {
       throw CommandError("\(error.description); 'dmatop stat' and 'dmatop dump' need no terminal")
     }
@@ -23,18 +31,24 @@ struct MonitorLauncher {
 
   /// One picture of the monitor as text, for pipes and logs.
   ///
-  /// - Parameter size: columns and lines; `nil` for what the environment says.
-  func printScreen(_ initial: MonitorState, size: (width: Int, height: Int)?) throws {
+  /// - Parameters:
+  ///   - size: columns and lines; `nil` for what the environment says.
+  ///   - styles: how each cell looks, too.
+  func printScreen(
+    _ initial: MonitorState,
+    size: (width: Int, height: Int)?,
+    styles: Bool
+  ) throws {
     var state = initial
     while !state.isDone { state.advance(limit: .max) }
     let glyphs: Glyphs = Self.localeIsUTF8 && !ascii ? .unicode : .ascii
-    let frame = MonitorView(glyphs: glyphs).frame(
+    let frame = MonitorView(glyphs: glyphs, theme: state.settings.theme).frame(
       &state,
       width: size?.width ?? Self.dimension("COLUMNS", 100),
       height: size?.height ?? Self.dimension("LINES", 24)
     )
-    var output = StandardOutput()
-    for line in frame.textRows { output.write(line + "\n") }
+    var output = BufferedOutput()
+    output.write(frame.snapshot(styles: styles))
     if let failure = state.failure { throw failure }
   }
 

@@ -1,6 +1,7 @@
 import DMADebugCore
 import DMATimeline
 import DMATrace
+import TerminalKit
 
 /// What the monitor shows and where the person is in it. Knows nothing of a terminal.
 struct MonitorState {
@@ -10,7 +11,7 @@ struct MonitorState {
     case events = 3
     case devices = 4
     case files = 5
-    // 6 is kept for buffers that devices share.
+    case buffers = 6
     case map = 7
     case stats = 8
 
@@ -21,52 +22,102 @@ struct MonitorState {
       case .events: "Events"
       case .devices: "Devices"
       case .files: "Files"
+      case .buffers: "Buffers"
       case .map: "Map"
       case .stats: "Stats"
       }
     }
+
+    /// Whether its rows can be grouped.
+    var hasTree: Bool { self == .mappings || self == .errors || self == .devices }
   }
 
   /// What a line that is being typed is for.
-  enum Prompt: String {
+  enum Prompt: String, CaseIterable {
     case filter
     case search
     case goTo = "go to"
     case write = "echo"
+    case export = "save rows as"
     case palette = ":"
+    case mark = "name of this moment"
   }
 
   /// Where a person is in one view.
   struct Place {
     var selection = 0
     var scroll = 0
+    /// Columns that were moved out to the left.
+    var columnOffset = 0
     var filterText = ""
+    fileprivate(set) var filter: FilterExpression?
+    var errorsOnly = false
+    var sort: Sort?
+    var isTree = false
+    /// Groups that are not as they begin.
+    var toggled: Set<String> = []
+    /// Identities of marked rows.
+    var marked: Set<UInt64> = []
+    /// The row that the cursor stays on.
+    var followed: UInt64?
+  }
+
+  struct Sort: Hashable {
+    var column: String
+    var isAscending: Bool
+  }
+
+  /// What lies over the view.
+  enum Overlay {
+    case help
+    case sort
+    case setup
+    case log
+  }
+
+  /// A moment to come back to, and what there was then.
+  struct TimeMark {
+    var event: UInt64
+    var time: UInt64
+    var live: Int = 0
+    var errors: UInt32 = 0
   }
 
   let path: String
   let moment: Moment
   let timeline: Timeline
-  /// What there is to say.
-  var message: String?
+  var settings = MonitorSettings() {
+    didSet { keyMap = settings.keyMap }
+  }
+  private(set) var keyMap = KeyMap()
+  /// What there is to say now, and all that was said.
+  private(set) var message: String?
+  private(set) var log: [(event: UInt64, text: String)] = []
   /// What went wrong while reading.
   private(set) var failure: TraceError?
 
   var view = View.mappings
   var places: [View: Place] = [:]
-  var sort = MappingField.age
-  var isAscending = false
-  var errorsOnly = false
-  private var filter: FilterExpression?
+  /// A filter for all views.
+  private(set) var pinnedText = ""
   var searchText = ""
   /// The line being typed, or `nil`.
-  var prompt: (kind: Prompt, text: String)?
-  var showsHelp = false
-  var helpScroll = 0
+  var prompt: (kind: Prompt, editor: LineEditor)?
+  var histories: [Prompt: [String]] = [:]
+  var overlay: Overlay?
+  var overlaySelection = 0
+  var overlayScroll = 0
   var showsDetail = false
+  var detailScroll = 0
   /// What came and went from A to B, when it is shown.
   var difference: MappingDifference?
-  /// Whether the mouse is ours.
-  var wantsMouse = true
+  var differencePlace = Place()
+  /// Whether the next letter names a moment to go to.
+  var awaitsMark = false
+  /// Ranges of addresses that the map has been zoomed into, and the cell of its cursor.
+  var mapZoom: [Range<UInt64>] = []
+  var mapCell: Int?
+  var mapBarWidth = 8
   /// What the last picture had where, for the mouse.
   var targets: [Target] = []
 
@@ -77,6 +128,8 @@ struct MonitorState {
       case strip
       /// Rows of the list, the first one given.
       case rows(Int)
+      /// A column's heading, by its name.
+      case heading(String)
       case action(MonitorAction)
     }
 
@@ -87,26 +140,48 @@ struct MonitorState {
     var kind: Kind
   }
 
-  var hidesHeader = false
-
   /// Time goes on by itself: `speed` seconds of the trace in a second.
   var isPlaying = false
   var speed = 1.0
+  static let fastest = Double.infinity
   /// Where time was when playing began, and when that was.
-  private var playStart: (time: UInt64, real: ContinuousClock.Instant)?
+  var playStart: (time: UInt64, real: ContinuousClock.Instant)?
   /// Moments to compare.
-  var markA: UInt64?
-  var markB: UInt64?
+  var markA: TimeMark?
+  var markB: TimeMark?
+  var marks: [Character: TimeMark] = [:]
+  /// The last `+10ms` or the like.
+  var lastJump = ""
+  /// The part of all time that the strip shows is 1/2^n.
+  var stripZoom = 0
+  /// Sequence numbers from which on mappings are new, and when that was so.
+  var freshSamples: [(at: ContinuousClock.Instant, sequence: UInt64)] = []
+  var freshFrom = UInt64.max
+  /// Event to go to when everything has been read: where a session was left.
+  var resumeEvent: UInt64?
 
-  private var rowCache: (key: [UInt64], rows: [Mapping])?
-  /// When the rows were made and how long that took: while reading, sorting must not take over.
-  private var rowTime: (made: ContinuousClock.Instant, duration: Duration)?
-  private var hasArrived = false
+  var hasArrived = false
+  /// Grows whenever something was changed that a list depends on and that does not show otherwise.
+  private(set) var epoch: UInt64 = 0
+  var caches = ListCaches()
 
   init(path: String, moment: Moment, timeline: Timeline) {
     self.path = path
     self.moment = moment
     self.timeline = timeline
+    var errors = Place()
+    errors.isTree = true
+    places[.errors] = errors
+    var devices = Place()
+    devices.isTree = true
+    places[.devices] = devices
+    var mappings = Place()
+    mappings.sort = Sort(column: MappingField.age.rawValue, isAscending: false)
+    places[.mappings] = mappings
+    var events = Place()
+    // Beyond the end means where now is.
+    events.selection = .max / 2
+    places[.events] = events
   }
 
   var names: TraceNames { timeline.names }
@@ -115,9 +190,13 @@ struct MonitorState {
     MappingContext(engine: timeline.engine, names: timeline.names, now: timeline.time)
   }
 
+  /// Times of the trace are nanoseconds.
+  var hasClock: Bool { timeline.summary.clock == .nanoseconds }
+
+  /// The place in the list that is shown.
   var place: Place {
-    get { places[view] ?? Place() }
-    set { places[view] = newValue }
+    get { difference == nil ? places[view] ?? Place() : differencePlace }
+    set { if difference == nil { places[view] = newValue } else { differencePlace = newValue } }
   }
 
   /// Everything was read.
@@ -126,17 +205,35 @@ struct MonitorState {
   /// Events are made while one looks.
   var isLive: Bool { timeline.pace != nil || timeline.waitingDescriptor != nil }
 
+  /// What is shown changes by itself.
+  var isMoving: Bool { isPlaying || !isDone && timeline.isFollowing }
+
   /// What is going on, in a word.
   var mode: String {
-    if isPlaying {
-      let factor = speed >= 1 ? "\(Int(speed))×" : "1/\(Int(1 / speed))×"
-      return "play \(factor)"
-    }
+    if isPlaying { return "play " + speedName }
     if !timeline.isComplete, failure == nil {
       if !timeline.isFollowing { return isLive ? "paused" : "replay, reading" }
       return path.hasPrefix("sim:") ? "simulation" : isLive ? "live" : "reading"
     }
     return "replay"
+  }
+
+  var speedName: String {
+    speed == Self.fastest ? "max" : speed >= 1 ? "\(Int(speed))×" : "1/\(Int(1 / speed))×"
+  }
+
+  // MARK: Saying
+
+  /// Shows a message, and keeps it for the log.
+  mutating func say(_ text: String, keeps: Bool = true) {
+    message = text
+    guard keeps else { return }
+    log.append((timeline.event, text))
+    if log.count > 1000 { log.removeFirst(log.count - 1000) }
+  }
+
+  mutating func silence() {
+    message = nil
   }
 
   // MARK: Reading
@@ -149,7 +246,7 @@ struct MonitorState {
       if timeline.isComplete { arrive() }
     } catch {
       failure = error
-      message = error.description
+      say(error.description)
     }
   }
 
@@ -157,15 +254,17 @@ struct MonitorState {
   private mutating func arrive() {
     guard !hasArrived else { return }
     hasArrived = true
-    if let note = Diagnostics.lines(path, timeline).first {
-      message = note.hasPrefix("dmatop: ") ? String(note.dropFirst("dmatop: ".count)) : note
+    for note in Diagnostics.lines(path, timeline).reversed() {
+      say(note.hasPrefix("dmatop: ") ? String(note.dropFirst("dmatop: ".count)) : note)
     }
-    guard moment != .end, timeline.isFollowing else { return }
+    guard timeline.isFollowing else { return }
     let moment = moment
     let path = displayName(path)
+    let resume = resumeEvent
+    if moment == .end, resume == nil { return }
     attempt { timeline throws(TraceError) in
       switch moment {
-      case .end: return
+      case .end: if let resume { try timeline.seek(event: resume) }
       case .event(let number): try timeline.seek(event: number)
       case .time(let text):
         if let time = Moment.nanoseconds(text) { try timeline.seek(time: time) }
@@ -189,128 +288,105 @@ struct MonitorState {
 
   /// Does something in time; a failure becomes the message.
   mutating func attempt(_ body: (Timeline) throws(TraceError) -> Void) {
+    // A list that kept the state would make every step copy it.
+    caches.letGo()
+    let before = timeline.engine.nextSequence
+    let event = timeline.event
     do {
       try body(timeline)
     } catch {
-      message = error.description
+      say(error.description)
     }
-    invalidate()
-  }
-
-  // MARK: Playing
-
-  /// Stops, or goes on: a live source at what is happening now, a trace at its own speed.
-  mutating func togglePause() {
-    if isPlaying {
-      isPlaying = false
-      return
-    }
-    if isLive, !timeline.isComplete {
-      if timeline.isFollowing {
-        attempt { timeline throws(TraceError) in try timeline.seek(event: timeline.event) }
-      } else {
-        timeline.follow()
-        invalidate()
-      }
-      return
-    }
-    if timeline.event >= timeline.eventCount {
-      attempt { timeline throws(TraceError) in try timeline.seek(event: 0) }
-    }
-    isPlaying = true
-    playStart = nil
-  }
-
-  mutating func changeSpeed(by factor: Double) {
-    speed = min(64, max(0.125, speed * factor))
-    playStart = nil
-    message = "speed \(speed >= 1 ? "\(Int(speed))" : "1/\(Int(1 / speed))")×"
-  }
-
-  /// Moves on while playing.
-  mutating func play() {
-    guard isPlaying else { return }
-    let now = ContinuousClock.now
-    if playStart == nil { playStart = (timeline.time, now) }
-    guard let playStart else { return }
-    let passed = now - playStart.real
-    let seconds =
-      Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
-    let target = playStart.time &+ UInt64(min(seconds * speed * 1e9, 1e18))
-    attempt { timeline throws(TraceError) in try timeline.seek(time: target) }
-    if timeline.event >= timeline.eventCount { isPlaying = false }
-  }
-
-  // MARK: Rows
-
-  /// The live mappings that the filter lets through, sorted.
-  mutating func rows() -> [Mapping] {
-    let key = [timeline.event, timeline.engine.changeCount]
-    if let rowCache, rowCache.key == key || !isDone && timeline.isFollowing && isFresh {
-      return rowCache.rows
-    }
-    let start = ContinuousClock.now
-    let context = context
-    var rows = context.engine.liveMappings()
-    if let filter {
-      rows.removeAll { !filter.matches(MappingRow($0, context)) }
-    }
-    if errorsOnly { rows.removeAll { $0.mapError != .notChecked || !$0.showsMapErrorCheck } }
-    rows = sorted(rows, context)
-    rowCache = (key, rows)
-    rowTime = (ContinuousClock.now, ContinuousClock.now - start)
-    return rows
-  }
-
-  /// The rows were made not long ago, measured by what making them costs.
-  private var isFresh: Bool {
-    rowTime.map { ContinuousClock.now - $0.made < $0.duration * 10 } ?? false
-  }
-
-  private func sorted(_ rows: [Mapping], _ context: MappingContext) -> [Mapping] {
-    let keyed = rows.map { (key: sort.value(of: $0, in: context), row: $0) }
-    return keyed.sorted { a, b in
-      if a.key == b.key { return a.row.sequence < b.row.sequence }
-      if a.key == .none || b.key == .none { return b.key == .none }
-      return isAscending ? a.key.precedes(b.key) : b.key.precedes(a.key)
-    }.map(\.row)
-  }
-
-  /// Messages that the errors view shows, with their place among all.
-  func errorRows() -> [Timeline.Entry] {
-    let words = (places[.errors]?.filterText ?? "").lowercased().split(separator: " ")
-    return timeline.entries.filter { entry in
-      let kind = entry.report.kind
-      if kind == .filterEnabled || kind == .filterDisabled { return false }
-      if errorsOnly, !kind.isError { return false }
-      guard !words.isEmpty else { return true }
-      let text = (ReportText.line(entry.report, timeline) + " " + kind.name).lowercased()
-      return words.allSatisfy { text.contains($0) }
-    }
+    if !isPlaying { freshFrom = timeline.event >= event ? before : .max }
   }
 
   mutating func invalidate() {
-    rowCache = nil
+    epoch += 1
   }
 
+  // MARK: Filters
+
   /// Takes a filter for the view; says what is wrong with it when it is none.
-  mutating func setFilter(_ text: String) {
-    if view == .mappings {
-      do {
-        let fields = MappingField.allCases.map(\.rawValue)
-        let expression = try FilterExpression.parse(text, fields)
-        filter = text.isEmpty ? nil : expression
-      } catch {
-        message = "\(error)"
-        return
+  ///
+  /// - Returns: Whether it is one.
+  @discardableResult
+  mutating func setFilter(_ text: String) -> Bool {
+    do {
+      let expression = try FilterExpression(text, fields: fieldNames())
+      place.filter = expression.isEmpty ? nil : expression
+      place.filterText = expression.isEmpty ? "" : text
+      silence()
+      return true
+    } catch {
+      say(error.description, keeps: false)
+      return false
+    }
+  }
+
+  /// Keeps the filter of this view for all views, or lets go of the one that was kept.
+  mutating func togglePin() {
+    if !pinnedText.isEmpty {
+      pinnedText = ""
+      say("no filter for all views")
+    } else if place.filterText.isEmpty {
+      say("type a filter first; P then keeps it for all views", keeps: false)
+    } else {
+      pin(place.filterText)
+      setFilter("")
+      say("filter for all views: \(pinnedText)")
+    }
+  }
+
+  mutating func pin(_ text: String) {
+    pinnedText = text
+  }
+
+  /// The filters that hold for the list at hand.
+  func filters() -> [FilterExpression] {
+    let pinned =
+      pinnedText.isEmpty
+      ? nil : try? FilterExpression(pinnedText, fields: fieldNames(), skipsOthers: true)
+    return [place.filter, pinned].compactMap { $0 }.filter { !$0.isEmpty }
+  }
+
+  /// What filters of the list at hand may ask for.
+  func fieldNames() -> Set<String> {
+    let names: [String]
+    if difference != nil {
+      names = ["growth", "new", "gone", "driver", "device", "site", "changed"]
+    } else {
+      switch view {
+      case .mappings: names = MappingField.allCases.map(\.rawValue)
+      case .errors:
+        names = ["time_ns", "last_ns", "count", "rule", "driver", "device", "message"]
+      case .events: names = EventList.fields.map(\.rawValue)
+      case .devices: names = DeviceList.columns.map(\.name)
+      case .files: names = ["file", "bytes"]
+      case .buffers: names = []
+      case .map: names = ["dma_addr", "span", "bytes", "live", "gaps", "largest_gap", "oldest_ns"]
+      case .stats: names = ["live", "bytes", "oldest_ns", "driver", "device", "site"]
       }
     }
-    place.filterText = text
-    message = nil
-    invalidate()
+    let short = names.filter { $0.hasSuffix("_ns") }.map { String($0.dropLast(3)) }
+    return Set(names + short)
+  }
+
+  /// Takes back a filter that a session had.
+  mutating func restoreFilter(_ text: String, for view: View) {
+    let shown = self.view
+    self.view = view
+    setFilter(text)
+    self.view = shown
   }
 
   // MARK: Moving
+
+  /// Moves the cursor by hand: it no longer follows anything.
+  mutating func moveSelection(to row: Int) {
+    place.selection = max(0, row)
+    place.followed = nil
+    detailScroll = 0
+  }
 
   /// Scrolls so that the selection is among `visible` of `count` rows.
   mutating func showSelection(visible: Int, count: Int) {
@@ -323,109 +399,13 @@ struct MonitorState {
     place = here
   }
 
-  /// Compares the moments A and B, and comes back to now.
-  mutating func compareMarks() {
-    guard let markA, let markB else {
-      message = "set markers first: A and B"
-      return
-    }
-    let isFollowing = timeline.isFollowing
-    let now = timeline.event
-    var first: [Mapping] = []
-    var second: [Mapping] = []
-    attempt { timeline throws(TraceError) in
-      try timeline.seek(event: min(markA, markB))
-      first = timeline.engine.liveMappings()
-      try timeline.seek(event: max(markA, markB))
-      second = timeline.engine.liveMappings()
-      if isFollowing { timeline.follow() } else { try timeline.seek(event: now) }
-    }
-    difference = MappingDifference(from: first, to: second)
-    place.selection = 0
-  }
-
   // MARK: The mouse
 
-  /// Does what a click at a place means.
-  ///
-  /// - Returns: an action that was clicked.
-  mutating func click(x: Int, y: Int) -> MonitorAction? {
-    guard
-      let target = targets.last(where: {
-        x >= $0.x && x < $0.x + $0.width && y >= $0.y && y < $0.y + $0.height
-      })
-    else { return nil }
-    switch target.kind {
-    case .view(let view):
-      self.view = view
-      difference = nil
-    case .strip:
-      isPlaying = false
-      let start = timeline.firstTime
-      let span = Double(timeline.lastTime - min(start, timeline.lastTime))
-      let share = Double(x - target.x) / Double(max(1, target.width - 1))
-      attempt { timeline throws(TraceError) in
-        try timeline.seek(time: start + UInt64(span * min(share, 1)))
-      }
-    case .rows(let first): place.selection = first + y - target.y
-    case .action(let action): return action
+  /// What a click at a place hits.
+  func target(x: Int, y: Int) -> Target? {
+    targets.last {
+      x >= $0.x && x < $0.x + $0.width && y >= $0.y && y < $0.y + $0.height
     }
-    return nil
-  }
-
-  // MARK: Going to a moment
-
-  /// `+10ms`, `-2s`, `12.5`, `50%`, `#1234`, `start`, `end`, `a`, `b`, or the text of a marker.
-  mutating func goTo(_ text: String) {
-    let word = text.trimmingBlanks()
-    guard !word.isEmpty else { return }
-    isPlaying = false
-    let path = displayName(path)
-    attempt { timeline throws(TraceError) in
-      if word == "end" || word == "now" { return timeline.follow() }
-      if word == "start" { return try timeline.seek(event: 0) }
-      if word.hasPrefix("#"), let number = UInt64(word.dropFirst()) {
-        return try timeline.seek(event: number)
-      }
-      if word.hasSuffix("%"), let share = Double(word.dropLast()), share >= 0 {
-        let span = Double(timeline.lastTime - min(timeline.firstTime, timeline.lastTime))
-        return try timeline.seek(time: timeline.firstTime + UInt64(span * min(share, 100) / 100))
-      }
-      if word.hasPrefix("+") || word.hasPrefix("-"), let distance = Self.distance(word.dropFirst())
-      {
-        let now = timeline.time
-        let target = word.hasPrefix("+") ? now &+ distance : now - min(now, distance)
-        return try timeline.seek(time: target)
-      }
-      if let time = Moment.nanoseconds(word) { return try timeline.seek(time: time) }
-      if let marker = timeline.markers.first(where: { $0.text.contains(word) }) {
-        return try timeline.seek(event: marker.event)
-      }
-      throw TraceError(
-        path: path,
-        problem: "'\(String(escaping: word.utf8))' is no moment",
-        advice: "+10ms, -2s, 12.5, 50%, #1234, end or the text of a marker"
-      )
-    }
-    if word == "a" || word == "b", let mark = word == "a" ? markA : markB {
-      message = nil
-      attempt { timeline throws(TraceError) in try timeline.seek(event: mark) }
-    }
-  }
-
-  /// Nanoseconds of `10ms`, `2s`, `500us`, `3m`, `1h`; seconds without a unit.
-  private static func distance(_ text: Substring) -> UInt64? {
-    let units: [(String, Double)] = [
-      ("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9),
-    ]
-    for (unit, factor) in units where text.hasSuffix(unit) {
-      guard let value = Double(text.dropLast(unit.count)), value >= 0, value * factor < 1e18 else {
-        continue
-      }
-      return UInt64(value * factor)
-    }
-    guard let seconds = Double(text), seconds >= 0, seconds < 1e9 else { return nil }
-    return UInt64(seconds * 1e9)
   }
 }
 
@@ -433,8 +413,8 @@ extension String {
   /// Without blanks at both ends.
   func trimmingBlanks() -> String {
     var text = Substring(self)
-    while text.first == " " { text.removeFirst() }
-    while text.last == " " { text.removeLast() }
+    while text.first == " " || text.first == "\t" { text.removeFirst() }
+    while text.last == " " || text.last == "\t" { text.removeLast() }
     return String(text)
   }
 }
@@ -442,17 +422,9 @@ extension String {
 /// Reports as lines of the monitor.
 enum ReportText {
   /// The message, without driver and device.
-  static func words(_ report: Report, _ timeline: Timeline) -> String {
+  static func words(_ report: Report, _ generation: KernelGeneration) -> String {
     var text = TextBuffer()
-    let generation = timeline.engine.configuration.generation
     KernelMessage.append(words: report, generation, to: &text)
     return text.string
-  }
-
-  /// Driver, device and message.
-  static func line(_ report: Report, _ timeline: Timeline) -> String {
-    let names = timeline.names
-    return names.drivers.string(report.driver.rawValue) + " "
-      + names.devices.string(report.device.rawValue) + " " + words(report, timeline)
   }
 }

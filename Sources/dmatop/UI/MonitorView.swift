@@ -5,30 +5,24 @@ import TerminalKit
 /// Draws the state of the monitor into cells.
 struct MonitorView {
   let glyphs: Glyphs
-
-  static let barStyle = Style(foreground: .black, background: .cyan)
-  static let headingStyle = Style(foreground: .black, background: .green)
-  static let selectionStyle = Style(reverse: true)
-  static let errorStyle = Style(foreground: .red, bold: true)
-  static let labelStyle = Style(foreground: .cyan)
-  static let dimStyle = Style(dim: true)
+  var theme = Theme.standard
 
   /// A picture of `width` × `height` cells.
   func frame(_ state: inout MonitorState, width: Int, height: Int) -> CellBuffer {
-    var buffer = CellBuffer(size: Size(width: width, height: height))
+    var buffer = CellBuffer(size: Size(width: width, height: height), style: theme[.plain])
     state.targets.removeAll(keepingCapacity: true)
     let top = drawHeader(&buffer, &state)
     let hasKeys = height >= 6
     let bottom = height - (hasKeys ? 1 : 0) - (hasMessageLine(state) ? 1 : 0)
     let area = Rectangle(x: 0, y: top, width: width, height: max(0, bottom - top))
-    if let difference = state.difference {
-      drawDifference(&buffer, &state, difference, area)
+    if state.difference != nil {
+      drawDifference(&buffer, &state, area)
     } else {
       drawView(&buffer, &state, area)
     }
     if hasMessageLine(state), bottom < height { drawMessage(&buffer, state, bottom) }
     if hasKeys { drawKeys(&buffer, &state, height - 1) }
-    if state.showsHelp { drawHelp(&buffer, &state) }
+    drawOverlay(&buffer, &state)
     if glyphs.isASCII { buffer.restrictToASCII() }
     return buffer
   }
@@ -44,6 +38,7 @@ struct MonitorView {
     case .events: drawEvents(&buffer, &state, area)
     case .devices: drawDevices(&buffer, &state, area)
     case .files: drawFiles(&buffer, &state, area)
+    case .buffers: drawBuffers(&buffer, state, area)
     case .map: drawMap(&buffer, &state, area)
     case .stats: drawStats(&buffer, &state, area)
     }
@@ -53,58 +48,44 @@ struct MonitorView {
     state.message != nil || state.prompt != nil
   }
 
-  /// What search looks at, a text for each row of the view.
-  static func searchTexts(_ state: inout MonitorState) -> [String] {
-    switch state.view {
-    case .mappings:
-      let rows = state.rows()
-      let context = state.context
-      return rows.map { row in
-        MonitorColumn.all.map { $0.text(row, context) }.joined(separator: " ")
-      }
-    case .errors: return state.errorRows().map { ReportText.line($0.report, state.timeline) }
-    case .events: return eventTexts(state)
-    case .devices: return DeviceSummary.all(state).map(\.name)
-    case .files: return VirtualFile.allCases.map(\.rawValue)
-    case .map, .stats: return []
-    }
-  }
-
   // MARK: Header
 
   /// - Returns: The first line below it.
   private func drawHeader(_ buffer: inout CellBuffer, _ state: inout MonitorState) -> Int {
-    let timeline = state.timeline
-    let engine = timeline.engine
-    let isSmall = buffer.height < 12 || state.hidesHeader
     drawTitle(&buffer, state)
     var y = 1
-    let totals = Totals(engine)
-    var line = [("live", "\(totals.count) (\(FieldValue.bytes(totals.bytes)))")]
-    line.append(("errors", String(engine.errorCount)))
-    line.append(("event", "\(timeline.event)" + ofAll(timeline)))
-    line.append(("time", time(state)))
-    if let difference = difference(state) { line.append(("A to B", difference)) }
-    drawPairs(&buffer, y, line, alarming: engine.errorCount > 0 ? "errors" : nil)
-    y += 1
-    if !isSmall {
-      drawPool(&buffer, y, engine.poolCounters, isDisabled: engine.isDisabled)
+    let header = state.settings.header
+    let timeline = state.timeline
+    let engine = timeline.engine
+    if header != .none || buffer.height < 12 {
+      let totals = state.totals()
+      var line = [("live", "\(totals.count) (\(FieldValue.bytes(totals.bytes)))")]
+      line.append(("errors", String(engine.errorCount)))
+      line.append(("event", "\(timeline.event)" + ofAll(timeline)))
+      line.append(("time", time(state)))
+      if let rate = state.eventRate { line.append(("events/s", Self.short(rate))) }
+      if let deltas = state.deltas() { line.append(("A to B", deltas)) }
+      drawPairs(&buffer, y, line, alarming: engine.errorCount > 0 ? "errors" : nil)
       y += 1
-      drawPairs(
-        &buffer,
-        y,
-        [Direction.toDevice, .fromDevice, .bidirectional].map {
-          let part = totals.byDirection[Int($0.rawValue)]
-          return ($0.traceName.description, "\(part.count) (\(FieldValue.bytes(part.bytes)))")
-        },
-        alarming: nil
-      )
-      y += 1
-      drawStrip(&buffer, y, state)
-      state.targets.append(
-        MonitorState.Target(x: 1, y: y, width: buffer.width - 2, height: 1, kind: .strip)
-      )
-      y += 1
+      if header == .full, buffer.height >= 12 {
+        drawPool(&buffer, y, engine.poolCounters, isDisabled: engine.isDisabled)
+        y += 1
+        drawPairs(
+          &buffer,
+          y,
+          [Direction.toDevice, .fromDevice, .bidirectional].map {
+            let part = totals.byDirection[Int($0.rawValue)]
+            return ($0.traceName.description, "\(part.count) (\(FieldValue.bytes(part.bytes)))")
+          },
+          alarming: nil
+        )
+        y += 1
+        drawStrip(&buffer, y, state)
+        state.targets.append(
+          MonitorState.Target(x: 1, y: y, width: buffer.width - 2, height: 1, kind: .strip)
+        )
+        y += 1
+      }
     }
     if buffer.height >= 4 {
       drawTabs(&buffer, y, &state)
@@ -113,48 +94,34 @@ struct MonitorView {
     return y
   }
 
+  /// `1.2M`
+  static func short(_ number: UInt64) -> String {
+    switch number {
+    case ..<10_000: return String(number)
+    case ..<10_000_000: return "\(number / 1000)k"
+    default: return "\(number / 1_000_000)M"
+    }
+  }
+
   private func drawTitle(_ buffer: inout CellBuffer, _ state: MonitorState) {
-    buffer.fill(Rectangle(x: 0, y: 0, width: buffer.width, height: 1), style: Self.barStyle)
+    let style = theme[.bar]
+    buffer.fill(Rectangle(x: 0, y: 0, width: buffer.width, height: 1), style: style)
     let isReading = !state.isDone && !state.isLive
     let mode = state.mode + (isReading ? percentage(state) : "")
     let generation = state.timeline.engine.configuration.generation
-    let x = buffer.put(" dmatop  kernel \(generation.version)  ", x: 0, y: 0, style: Self.barStyle)
+    let x = buffer.put(" dmatop  kernel \(generation.version)  ", x: 0, y: 0, style: style)
     let room = buffer.width - x - mode.count - 3
     // Of a long path the end says most.
     var path = displayName(state.path)
     if path.count > room, room > 1 {
       path = glyphs.ellipsis + String(path.suffix(room - 1))
     }
-    buffer.put(path, x: x, y: 0, style: Self.barStyle, maxWidth: max(0, room))
-    buffer.put(mode, x: max(0, buffer.width - mode.count - 1), y: 0, style: Self.barStyle)
+    buffer.put(path, x: x, y: 0, style: style, maxWidth: max(0, room))
+    buffer.put(mode, x: max(0, buffer.width - mode.count - 1), y: 0, style: style)
   }
 
   private func ofAll(_ timeline: Timeline) -> String {
     timeline.isFollowing ? "" : "/\(timeline.eventCount)"
-  }
-
-  /// Time and mappings between the markers A and B.
-  private func difference(_ state: MonitorState) -> String? {
-    guard let a = state.markA, let b = state.markB else { return nil }
-    return "\(Int64(bitPattern: b &- a)) events"
-  }
-
-  /// Live mappings and bytes, in all and by direction.
-  private struct Totals {
-    var count: UInt64 = 0
-    var bytes: UInt64 = 0
-    var byDirection = [(count: UInt64, bytes: UInt64)](repeating: (0, 0), count: 4)
-
-    init(_ engine: DMADebug) {
-      var parts = byDirection
-      engine.forEachLiveMapping { mapping in
-        parts[Int(mapping.direction.rawValue)].count += 1
-        parts[Int(mapping.direction.rawValue)].bytes &+= mapping.size
-      }
-      byDirection = parts
-      count = parts.reduce(0) { $0 + $1.count }
-      bytes = parts.reduce(0) { $0 &+ $1.bytes }
-    }
   }
 
   private func percentage(_ state: MonitorState) -> String {
@@ -168,7 +135,7 @@ struct MonitorView {
   }
 
   func time(_ time: UInt64, _ state: MonitorState) -> String {
-    guard state.timeline.summary.clock == .nanoseconds else { return String(time) }
+    guard state.hasClock else { return String(time) }
     return String(FieldValue.seconds(time).dropLast(3))
   }
 
@@ -182,8 +149,9 @@ struct MonitorView {
     for (label, value) in pairs {
       let length = label.count + 1 + value.count
       guard x == 1 || x + length <= buffer.width else { break }
-      x += buffer.put(label, x: x, y: y, style: Self.labelStyle) + 1
-      x += buffer.put(value, x: x, y: y, style: label == alarming ? Self.errorStyle : .plain) + 2
+      x += buffer.put(label, x: x, y: y, style: theme[.label]) + 1
+      let style = label == alarming ? theme[.error] : theme[.plain]
+      x += buffer.put(value, x: x, y: y, style: style) + 2
     }
   }
 
@@ -196,70 +164,89 @@ struct MonitorView {
     let numbers =
       " \(pool.free) free, \(pool.minimumFree) at least, \(pool.total) in all"
       + (isDisabled ? ", disabled" : "")
-    var x = 1 + buffer.put("pool", x: 1, y: y, style: Self.labelStyle) + 1
+    var x = 1 + buffer.put("pool", x: 1, y: y, style: theme[.label]) + 1
     let width = min(24, buffer.width - x - numbers.count - 3)
     if width >= 4 {
       let used = Int(pool.total - pool.free) * width / max(Int(pool.total), 1)
+      let most =
+        Int(pool.total - min(pool.total, pool.minimumFree)) * width / max(Int(pool.total), 1)
       let shown = pool.total > pool.free ? max(used, 1) : 0
-      x += buffer.put("[", x: x, y: y)
-      x += buffer.put(
-        String(repeating: "|", count: shown),
-        x: x,
-        y: y,
-        style: Style(foreground: .green)
-      )
-      x += width - shown
-      x += buffer.put("]", x: x, y: y)
+      x += buffer.put("[", x: x, y: y, style: theme[.plain])
+      // How full it is, and how full it was at most.
+      let share = Double(pool.free) / Double(max(pool.total, 1))
+      let fill = share < 0.1 ? theme[.error] : share < 0.25 ? theme[.warning] : theme[.good]
+      buffer.put(String(repeating: "|", count: shown), x: x, y: y, style: fill)
+      if most > shown {
+        let mark = String(repeating: ":", count: most - shown)
+        buffer.put(mark, x: x + shown, y: y, style: theme[.faint])
+      }
+      x += width
+      x += buffer.put("]", x: x, y: y, style: theme[.plain])
     }
-    buffer.put(numbers, x: x, y: y)
+    buffer.put(numbers, x: x, y: y, style: isDisabled ? theme[.warning] : theme[.plain])
   }
 
   /// All of the time in one line: how much happened, where errors are, and where now is.
   private func drawStrip(_ buffer: inout CellBuffer, _ y: Int, _ state: MonitorState) {
     let timeline = state.timeline
-    let start = timeline.firstTime
-    let span = timeline.lastTime > start ? timeline.lastTime - start : 0
+    let (start, span) = state.stripRange
     let width = buffer.width - 2
-    guard width > 4 else { return }
-    guard span > 0 else { return }
+    guard width > 4, span > 0 else { return }
     let density = timeline.density
-    let pieces = Int(min(span / density.width, UInt64(EventDensity.pieces - 1))) + 1
-    func piece(_ cell: Int) -> Range<Int> {
-      let first = cell * pieces / width
-      return first..<max(first + 1, (cell + 1) * pieces / width)
+    /// The pieces of the density that a cell shows.
+    func pieces(_ cell: Int) -> Range<Int> {
+      func piece(_ cell: Int) -> Int {
+        let offset = Double(span) * Double(cell) / Double(width)
+        let time = start &+ UInt64(offset) - min(start, density.start)
+        return Int(min(time / density.width, UInt64(EventDensity.pieces - 1)))
+      }
+      let first = piece(cell)
+      return first..<max(first + 1, piece(cell + 1))
     }
-    func cell(_ time: UInt64) -> Int {
-      let distance = min(time > start ? time - start : 0, span)
-      return Int(Double(distance) / Double(span) * Double(width - 1))
+    func cell(_ time: UInt64) -> Int? {
+      guard time >= start, time - start <= span else { return nil }
+      return Int(Double(time - start) / Double(span) * Double(width - 1))
     }
-    let sums = (0..<width).map { cell in piece(cell).reduce(0) { $0 + density.events[$1] } }
+    let sums = (0..<width).map { cell in pieces(cell).reduce(0) { $0 + density.events[$1] } }
     let most = max(sums.max() ?? 1, 1)
     for index in 0..<width {
-      let hasError = piece(index).contains { density.errors[$0] > 0 }
+      let hasError = pieces(index).contains { density.errors[$0] > 0 }
       let level = sums[index] == 0 ? 0 : 1 + Int(sums[index] * 7 / most)
-      let glyph =
-        hasError && glyphs.isASCII
-        ? "!" : level == 0 ? (hasError ? "!" : " ") : glyphs.verticalBar[min(level, 8) - 1]
+      // An error has a sign of its own: a colour would be lost on some.
+      let glyph = hasError ? "!" : level == 0 ? " " : glyphs.verticalBar[min(level, 8) - 1]
       buffer.put(
         glyph,
         x: index + 1,
         y: y,
-        style: hasError ? Self.errorStyle : Style(foreground: .blue)
+        style: hasError ? theme[.error] : theme[.chart]
       )
     }
-    for (mark, letter) in [(state.markA, "A"), (state.markB, "B")] {
-      guard let mark, timeline.eventCount > 0 else { continue }
-      let share = Double(mark) / Double(timeline.eventCount)
-      buffer.put(letter, x: 1 + Int(share * Double(width - 1)), y: y, style: Style(bold: true))
+    var letters = state.marks.sorted { $0.key < $1.key }.map { (String($0.key), $0.value.time) }
+    if let mark = state.markA { letters.append(("A", mark.time)) }
+    if let mark = state.markB { letters.append(("B", mark.time)) }
+    for (letter, time) in letters {
+      if let cell = cell(time) { buffer.put(letter, x: 1 + cell, y: y, style: theme[.notice]) }
     }
-    let now = Rectangle(x: 1 + cell(timeline.time), y: y, width: 1, height: 1)
-    buffer.restyle(now) { $0.reverse = true }
+    if let cell = cell(max(timeline.time, start)) {
+      buffer.restyle(Rectangle(x: 1 + cell, y: y, width: 1, height: 1)) { $0.reverse.toggle() }
+    }
+    if state.stripZoom > 0 {
+      buffer.put("\(1 << state.stripZoom)×", x: 1, y: y, style: theme[.notice])
+    }
   }
 
   private func drawTabs(_ buffer: inout CellBuffer, _ y: Int, _ state: inout MonitorState) {
     var notes: [String] = []
-    if !state.place.filterText.isEmpty { notes.append("FILTER \(state.place.filterText)") }
-    if state.errorsOnly { notes.append("ERRORS ONLY") }
+    let place = state.place
+    if !place.filterText.isEmpty { notes.append("FILTER \(place.filterText)") }
+    if !state.pinnedText.isEmpty { notes.append("PINNED \(state.pinnedText)") }
+    if place.errorsOnly { notes.append("ERRORS ONLY") }
+    if !notes.isEmpty, state.view == .mappings, state.difference == nil {
+      let content = state.mappingList().content
+      notes.append("\(content.count) of \(content.total) shown")
+    }
+    if place.followed != nil { notes.append("FOLLOW") }
+    if !place.marked.isEmpty { notes.append("\(place.marked.count) marked") }
     let note = notes.joined(separator: "  ")
     let current = state.view
     let entryCount = state.timeline.entryCount
@@ -277,7 +264,7 @@ struct MonitorView {
     var x = 1
     for view in all {
       if !note.isEmpty, short + note.count > buffer.width, view != state.view { continue }
-      let style = view == state.view ? Style(bold: true, reverse: true) : .plain
+      let style = view == state.view ? theme[.openTab] : theme[.tab]
       let width = buffer.put(text(view, isShort: isShort), x: x, y: y, style: style)
       targets.append(MonitorState.Target(x: x, y: y, width: width, height: 1, kind: .view(view)))
       x += width + (isShort ? 0 : 1)
@@ -286,7 +273,7 @@ struct MonitorView {
       note,
       x: x + 1,
       y: y,
-      style: Style(foreground: .yellow, bold: true),
+      style: theme[.notice],
       maxWidth: max(0, buffer.width - x - 1)
     )
     state.targets += targets
@@ -296,44 +283,103 @@ struct MonitorView {
 
   private func drawMessage(_ buffer: inout CellBuffer, _ state: MonitorState, _ y: Int) {
     if let prompt = state.prompt {
-      var text = "\(prompt.kind.rawValue)\(prompt.kind == .palette ? "" : ": ")\(prompt.text)_"
-      if prompt.kind == .palette {
-        let names = Monitor.matching(prompt.text).prefix(8).map(\.rawValue)
-        text += "   " + names.joined(separator: " ")
+      let label = prompt.kind.rawValue + (prompt.kind == .palette ? "" : ": ")
+      var x = buffer.put(label, x: 0, y: y, style: theme[.label])
+      // The cursor stays in sight when the line is longer than the screen.
+      let text = Array(prompt.editor.text)
+      let room = max(1, buffer.width - x - 1)
+      let first = max(0, prompt.editor.cursor - room + 1)
+      let start = x
+      x += buffer.put(String(text[min(first, text.count)...]), x: x, y: y, style: theme[.key])
+      let before = String(text[min(first, text.count)..<min(prompt.editor.cursor, text.count)])
+      let cursor = start + CellWidth.of(before)
+      buffer.restyle(Rectangle(x: cursor, y: y, width: 1, height: 1)) { $0.reverse.toggle() }
+      if glyphs.isASCII || theme.name == "mono" {
+        if prompt.editor.cursor == text.count {
+          buffer.put("_", x: cursor, y: y, style: theme[.key])
+        }
       }
-      buffer.put(text, x: 0, y: y, style: Style(bold: true))
+      let hint = hint(prompt.kind, prompt.editor.text, state)
+      buffer.put(
+        hint,
+        x: max(x, cursor + 1) + 2,
+        y: y,
+        style: theme[.faint],
+        maxWidth: max(0, buffer.width - x - 3)
+      )
     } else if let message = state.message {
       let first = message.split(separator: "\n").first ?? ""
-      buffer.put(first, x: 0, y: y, style: Style(foreground: .yellow))
+      buffer.put(first, x: 0, y: y, style: theme[.warning])
+    }
+  }
+
+  /// What can be typed.
+  private func hint(_ kind: MonitorState.Prompt, _ text: String, _ state: MonitorState) -> String {
+    switch kind {
+    case .palette:
+      let found = Monitor.matching(text)
+      if let only = found.first, text.hasPrefix(only.rawValue) { return only.summary }
+      return found.prefix(12).map(\.rawValue).joined(separator: " ")
+    case .filter:
+      if let message = state.message { return message }
+      return text.isEmpty ? "words  a|b  !word  dir=from  size>4k  age>1s  ~regex  err" : ""
+    case .search: return state.message ?? ""
+    case .goTo: return text.isEmpty ? "+10ms  -2s  12.5  50%  #1234  start  end  mark a" : ""
+    case .write: return text.isEmpty ? "value for the file" : ""
+    case .export: return text.isEmpty ? "NAME.txt  NAME.csv  NAME.json" : ""
+    case .mark: return text.isEmpty ? "a letter or a digit" : ""
     }
   }
 
   private func drawKeys(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ y: Int) {
-    let keys: [(String, String, MonitorAction?)]
+    var keys: [(key: String, word: String, action: MonitorAction?)] = []
     if let prompt = state.prompt {
-      keys = [("Enter", prompt.kind == .filter ? "Filter" : "Do", nil), ("Esc", "Cancel", nil)]
+      keys = [("Enter", prompt.kind == .filter ? "Filter" : "Do", nil)]
+      keys.append(("Esc", prompt.kind == .filter ? "All rows" : "Cancel", nil))
+      if prompt.kind == .palette { keys.append(("Tab", "Complete", nil)) }
+    } else if state.overlay == .setup {
+      keys = [("←→", "Change", nil), ("F12", "Save", .save), ("Esc", "Close", .back)]
+      if glyphs.isASCII { keys[0].key = "Left/Right" }
     } else {
-      var shown: [(String, String, MonitorAction?)] = [
-        ("F1", "Help", .help), ("F10", "Quit", .quit),
-      ]
-      if buffer.width >= 60 { shown += [("Space", state.isPlaying ? "Pause" : "Play", .pause)] }
-      shown += [("tT", "Step", .nextChange), ("eE", "Error", .nextError), ("b", "GoTo", .goTo)]
+      func add(_ action: MonitorAction, _ word: String) {
+        if let key = state.keyMap.short(action) { keys.append((key, word, action)) }
+      }
+      func pair(_ action: MonitorAction, _ other: MonitorAction, _ word: String) {
+        guard let key = state.keyMap.short(action), let second = state.keyMap.short(other) else {
+          return
+        }
+        keys.append((key + second, word, action))
+      }
+      add(.help, "Help")
+      add(.quit, "Quit")
+      if buffer.width >= 60 { add(.pause, state.isMoving ? "Pause" : "Play") }
+      pair(.nextChange, .previousChange, "Step")
+      pair(.nextError, .previousError, "Error")
+      add(.goTo, "GoTo")
       switch state.view {
       case .mappings:
-        shown += [
-          ("F4", "Filter", .filter), ("<>", "Sort", .sortRight), ("I", "Invert", .invertSort),
-          ("Enter", "Detail", .open),
-        ]
+        add(.filter, "Filter")
+        add(.tree, "Tree")
+        add(.sort, "Sort")
+        add(.open, "Detail")
       case .errors:
-        shown += [
-          ("F4", "Filter", .filter), ("z", "GoThere", .related), ("Enter", "Detail", .open),
-        ]
-      case .events: shown += [(".,", "Event", .nextEvent), ("z", "GoThere", .related)]
-      case .files: shown += [("o", "Write", .write)]
-      case .devices, .map, .stats: break
+        add(.filter, "Filter")
+        add(.related, "GoThere")
+        add(.open, "Detail")
+      case .events:
+        pair(.nextEvent, .previousEvent, "Event")
+        add(.related, "GoThere")
+      case .files: add(.write, "Write")
+      case .devices:
+        add(.tree, "Tree")
+        add(.related, "Mappings")
+      case .map:
+        add(.open, "Zoom")
+        add(.related, "Mappings")
+      case .buffers, .stats: break
       }
-      shown += [(":", "Palette", .palette)]
-      keys = shown
+      add(.palette, "Palette")
+      add(.setup, "Setup")
     }
     var x = 0
     for (key, word, action) in keys {
@@ -344,37 +390,8 @@ struct MonitorView {
           MonitorState.Target(x: x, y: y, width: width, height: 1, kind: .action(action))
         )
       }
-      x += buffer.put(key, x: x, y: y, style: Style(bold: true))
-      x += buffer.put(word, x: x, y: y, style: Self.barStyle) + 1
-    }
-  }
-
-  private func drawHelp(_ buffer: inout CellBuffer, _ state: inout MonitorState) {
-    var lines = ["Keys: up and down scroll, any other key closes", ""]
-    for action in MonitorAction.allCases {
-      let keys = action.keyName
-      let padding = String(repeating: " ", count: max(1, 12 - keys.count))
-      lines.append(keys + padding + action.summary)
-    }
-    lines.append("Q Ctrl-C    quit at once")
-    let width = min(buffer.width, (lines.map(\.count).max() ?? 0) + 4)
-    let height = min(buffer.height, lines.count + 2)
-    let visible = max(0, height - 2)
-    state.helpScroll = max(0, min(state.helpScroll, lines.count - visible))
-    let x = (buffer.width - width) / 2
-    let y = (buffer.height - height) / 2
-    buffer.fill(
-      Rectangle(x: x, y: y, width: width, height: height),
-      style: Self.selectionStyle
-    )
-    for (offset, line) in lines.dropFirst(state.helpScroll).prefix(visible).enumerated() {
-      buffer.put(
-        line,
-        x: x + 2,
-        y: y + 1 + offset,
-        style: Self.selectionStyle,
-        maxWidth: max(0, width - 3)
-      )
+      x += buffer.put(key, x: x, y: y, style: theme[.key])
+      x += buffer.put(word, x: x, y: y, style: theme[.bar]) + 1
     }
   }
 }

@@ -6,49 +6,25 @@ import TerminalKit
 /// View 2: what dma-debug says, and what is behind one message.
 extension MonitorView {
   func drawErrors(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ area: Rectangle) {
-    let rows = state.errorRows()
+    let list = state.list(glyphs)
     let isTall = area.height >= 14
-    let lowerHeight = state.showsDetail ? min(16, area.height * 2 / 3) : isTall ? 6 : 0
+    let lowerHeight =
+      state.showsDetail ? max(min(16, area.height * 2 / 3), area.height * 3 / 5) : isTall ? 6 : 0
     let (upper, lower) = split(area, lower: lowerHeight)
-    let timeline = state.timeline
-    let names = timeline.names
-    let now = timeline.event
-    let columns = [
-      TableColumn(heading: "TIME", width: 14, isTrailing: true, priority: 2),
-      TableColumn(heading: "RULE", width: 6, priority: 3),
-      TableColumn(heading: "DRIVER", width: 12, priority: 1),
-      TableColumn(heading: "DEVICE", width: 12, priority: 1),
-      TableColumn(heading: "MESSAGE", width: 40),
-    ]
-    let capture = state
-    drawTable(
+    let place = state.place
+    let isFiltered = !place.filterText.isEmpty || place.errorsOnly || !state.pinnedText.isEmpty
+    drawList(
       &buffer,
       upper,
-      columns,
+      list,
       &state,
-      count: rows.count,
-      // What is still to come is dim.
-      style: {
-        rows[$0].event > now
-          ? Self.dimStyle : rows[$0].report.kind.isError ? .plain : Self.labelStyle
-      },
-      cells: { index in
-        let report = rows[index].report
-        return [
-          time(report.event.time, capture), Rule(report.kind)?.id ?? "",
-          names.drivers.string(report.driver.rawValue),
-          names.devices.string(report.device.rawValue), ReportText.words(report, timeline),
-        ]
-      }
+      empty: isFiltered ? "nothing matches the filter" : "no errors"
     )
-    if rows.isEmpty, upper.height > 1 {
-      let hasFilter = !state.place.filterText.isEmpty
-      let words = hasFilter ? "nothing matches the filter" : "no errors"
-      buffer.put(words, x: 1, y: upper.y + 1, style: Self.dimStyle)
-    }
     let selected = state.place.selection
-    if lower.height > 1, rows.indices.contains(selected) {
-      drawErrorDetail(&buffer, lower, rows[selected], state)
+    if lower.height > 1, selected < list.count,
+      let position = Monitor.errors(list)?.position(selected)
+    {
+      drawErrorDetail(&buffer, lower, state.timeline.entries[position], &state)
     }
   }
 
@@ -56,36 +32,52 @@ extension MonitorView {
     _ buffer: inout CellBuffer,
     _ area: Rectangle,
     _ entry: Timeline.Entry,
-    _ state: MonitorState
+    _ state: inout MonitorState
   ) {
     let report = entry.report
     let names = state.timeline.names
-    let title = Rule(report.kind).map { "\($0.id) \($0.name): \($0.summary)" } ?? "message"
-    drawRule(&buffer, area, title)
-    var lines = ReportText.words(report, state.timeline).split(separator: "\n").map(String.init)
+    let generation = state.timeline.engine.configuration.generation
+    let rule = Rule(report.kind)
+    drawRule(&buffer, area, rule.map { "\($0.id) \($0.name): \($0.summary)" } ?? "message")
+    var lines: [(text: String, role: Theme.Role)] = []
+    for line in ReportText.words(report, generation).split(separator: "\n") {
+      lines.append((String(line), report.kind.isError ? .error : .plain))
+    }
     let event = report.event
-    lines.append("at " + moment(event.line, event.time, event.task, event.pid, event.cpu, state))
-    let stack = names.stacks[event.stack].map { names.symbols.string($0) }
-    if !stack.isEmpty { lines.append("called from: " + stack.joined(separator: " < ")) }
+    lines.append(
+      ("at " + moment(event.line, event.time, event.task, event.pid, event.cpu, state), .plain)
+    )
+    func add(_ label: String, _ stack: UInt32) {
+      let frames = names.stacks[stack].map { names.symbols.string($0) }
+      if !frames.isEmpty { lines.append((label + frames.joined(separator: " < "), .plain)) }
+    }
+    add("called from: ", event.stack)
     if let mapping = report.mapping {
       let site = names.mapSite(of: mapping).map { " in \($0)" } ?? ""
-      lines.append(
-        "mapped at "
-          + moment(
-            mapping.line,
-            mapping.time,
-            mapping.task,
-            mapping.pid,
-            UInt32(mapping.cpu),
-            state
-          ) + site
-      )
-      let stack = names.stacks[mapping.stack].map { names.symbols.string($0) }
-      if !stack.isEmpty { lines.append("mapped from: " + stack.joined(separator: " < ")) }
+      let cpu = UInt32(mapping.cpu)
+      let words = moment(mapping.line, mapping.time, mapping.task, mapping.pid, cpu, state)
+      lines.append(("mapped at " + words + site, .plain))
+      add("mapped from: ", mapping.stack)
     }
-    lines.append("event \(entry.event); z goes there")
-    let inner = Rectangle(x: area.x, y: area.y + 1, width: area.width, height: area.height - 1)
-    drawLines(&buffer, inner, lines)
+    lines.append(("event \(entry.event); z goes there", .faint))
+    if state.showsDetail {
+      if let explanation = Rule.explanation(report.kind) {
+        lines.append(("why: " + explanation.why, .label))
+        lines.append(("fix: " + explanation.fix, .label))
+      }
+      let address = report.mapping?.dmaAddress ?? report.reference?.dmaAddress
+      if let address {
+        lines += historyLines(
+          report.device,
+          address,
+          max(report.mapping?.size ?? 0, report.reference?.size ?? 0),
+          through: entry.event,
+          &state
+        )
+      }
+    }
+    let inner = area.inset(top: 1)
+    drawLines(&buffer, inner, lines, scroll: &state.detailScroll)
   }
 
   private func moment(

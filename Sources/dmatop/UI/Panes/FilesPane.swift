@@ -5,31 +5,31 @@ import TerminalKit
 /// View 5: the files of dma-api/, what is in one, and the kernel log until now.
 extension MonitorView {
   func drawFiles(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ area: Rectangle) {
-    let engine = state.timeline.engine
-    let names = state.timeline.names
-    let files = VirtualFile.allCases
     let (upper, log) = split(area, lower: area.height >= 16 ? min(10, area.height / 3) : 0)
     let width = min(26, upper.width)
-    let list = Rectangle(x: upper.x, y: upper.y, width: width, height: upper.height)
-    drawTable(
+    let list = state.list(glyphs)
+    drawList(
       &buffer,
+      Rectangle(x: upper.x, y: upper.y, width: width, height: upper.height),
       list,
-      [
-        TableColumn(heading: "dma-api/", width: 17),
-        TableColumn(heading: "BYTES", width: 8, isTrailing: true),
-      ],
       &state,
-      count: files.count,
-      cells: { [files[$0].rawValue, String(engine.read(files[$0], names: names).count)] }
+      empty: "no file matches the filter"
     )
-    let selected = files[max(0, min(state.place.selection, files.count - 1))]
+    let files = VirtualFile.allCases
+    let row = state.place.selection
+    let selected = row < list.count ? files[Int(list.identity(row))] : files[0]
     let content = Rectangle(
       x: upper.x + width + 1,
       y: upper.y,
       width: max(0, upper.width - width - 1),
       height: upper.height
     )
-    drawContent(&buffer, content, selected, engine.read(selected, names: names))
+    drawContent(
+      &buffer,
+      content,
+      selected,
+      state.timeline.engine.read(selected, names: state.names)
+    )
     if log.height > 1 { drawLog(&buffer, log, state) }
   }
 
@@ -42,9 +42,9 @@ extension MonitorView {
     guard area.width > 0, area.height > 0 else { return }
     buffer.fill(
       Rectangle(x: area.x, y: area.y, width: area.width, height: 1),
-      style: Self.headingStyle
+      style: theme[.heading]
     )
-    buffer.put(file.rawValue, x: area.x, y: area.y, style: Self.headingStyle, maxWidth: area.width)
+    buffer.put(file.rawValue, x: area.x, y: area.y, style: theme[.heading], maxWidth: area.width)
     let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: true)
     for (offset, line) in lines.prefix(max(0, area.height - 1)).enumerated() {
       let isLast = offset == area.height - 2 && lines.count > area.height - 1
@@ -52,10 +52,16 @@ extension MonitorView {
         isLast
         ? "\(glyphs.ellipsis) \(lines.count - offset) lines more: dmatop fs cat dma-api/\(file.rawValue)"
         : String(decoding: line, as: UTF8.self)
-      buffer.put(text, x: area.x, y: area.y + 1 + offset, maxWidth: area.width)
+      buffer.put(
+        text,
+        x: area.x,
+        y: area.y + 1 + offset,
+        style: theme[.plain],
+        maxWidth: area.width
+      )
     }
     if bytes.isEmpty {
-      buffer.put("(empty)", x: area.x, y: area.y + 1, style: Self.dimStyle, maxWidth: area.width)
+      buffer.put("(empty)", x: area.x, y: area.y + 1, style: theme[.faint], maxWidth: area.width)
     }
   }
 
@@ -74,7 +80,7 @@ extension MonitorView {
       if lines.count >= area.height - 1 { break }
     }
     for (offset, line) in lines.prefix(area.height - 1).reversed().enumerated() {
-      buffer.put(line, x: area.x + 1, y: area.y + 1 + offset, maxWidth: area.width - 1)
+      buffer.put(line, x: area.x + 1, y: area.y + 1 + offset, style: theme[.plain], clip: area)
     }
   }
 }

@@ -2,94 +2,76 @@ import DMADebugCore
 import DMATimeline
 import TerminalKit
 
-/// A stretch of DMA addresses in which mappings lie close together.
-struct AddressRegion {
-  var start: UInt64
-  var end: UInt64
-  var mappings: [Mapping]
-
-  /// Gaps that are larger than this part regions.
-  private static let largestGap: UInt64 = 16 << 20
-
-  /// Regions of all live mappings, in the order of addresses.
-  static func all(_ engine: DMADebug) -> [AddressRegion] {
-    var regions: [AddressRegion] = []
-    let sorted = engine.liveMappings().sorted {
-      ($0.dmaAddress, $0.sequence) < ($1.dmaAddress, $1.sequence)
-    }
-    for mapping in sorted {
-      let end = mapping.dmaAddress &+ max(mapping.size, 1)
-      let stop = end < mapping.dmaAddress ? UInt64.max : end
-      if let last = regions.last, mapping.dmaAddress <= last.end &+ largestGap || last.end == .max {
-        regions[regions.count - 1].end = max(last.end, stop)
-        regions[regions.count - 1].mappings.append(mapping)
-      } else {
-        regions.append(AddressRegion(start: mapping.dmaAddress, end: stop, mappings: [mapping]))
-      }
-    }
-    return regions
-  }
-
-  /// How much of each of `cells` equal parts is mapped, 0 … 1.
-  func occupancy(_ cells: Int) -> [Double] {
-    var parts = [Double](repeating: 0, count: cells)
-    let width = max(1, Double(end - start) / Double(cells))
-    for mapping in mappings {
-      let from = Double(mapping.dmaAddress - start)
-      let to = from + Double(mapping.size)
-      var cell = max(0, min(cells - 1, Int(from / width)))
-      while cell < cells, Double(cell) * width < to {
-        let low = max(from, Double(cell) * width)
-        let high = min(to, Double(cell + 1) * width)
-        if high > low { parts[cell] += (high - low) / width }
-        cell += 1
-      }
-    }
-    return parts
-  }
-}
-
-/// View 7: the DMA address space as a picture.
+/// View 7: the DMA address space as a picture, and what is in the part that the cursor is on.
 extension MonitorView {
   func drawMap(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ area: Rectangle) {
-    let regions = AddressRegion.all(state.timeline.engine)
-    let names = state.timeline.names
-    let (upper, lower) = split(area, lower: min(8, area.height / 3))
-    let barWidth = max(8, upper.width - 50)
-    let columns = [
-      TableColumn(heading: "FROM", width: 14, isTrailing: true),
-      TableColumn(heading: "SPAN", width: 9, isTrailing: true, priority: 2),
-      TableColumn(heading: "MAPPED", width: 9, isTrailing: true, priority: 1),
-      TableColumn(heading: "COUNT", width: 7, isTrailing: true, priority: 3),
-      TableColumn(heading: "OCCUPANCY", width: barWidth),
-    ]
-    drawTable(&buffer, upper, columns, &state, count: regions.count) { index in
-      let region = regions[index]
-      let bytes = region.mappings.reduce(UInt64(0)) { $0 &+ $1.size }
-      let cells = region.occupancy(barWidth).map { part -> String in
-        part <= 0 ? glyphs.isASCII ? "." : "·" : glyphs.verticalBar[min(7, Int(part * 7.99))]
+    let (upper, lower) = split(area, lower: max(min(8, area.height / 3), area.height * 2 / 5))
+    // What the other columns leave.
+    state.mapBarWidth = max(
+      8,
+      upper.width - (upper.width >= 110 ? 68 : upper.width >= 60 ? 26 : 16)
+    )
+    if let cell = state.mapCell { state.mapCell = min(cell, state.mapBarWidth - 1) }
+    var top = upper
+    if let zoom = state.mapZoom.last, upper.height > 3 {
+      let rule = Rectangle(x: upper.x, y: upper.y, width: upper.width, height: 1)
+      let from = String(zoom.lowerBound, radix: 16)
+      let to = String(zoom.upperBound - 1, radix: 16)
+      drawRule(&buffer, rule, "0x\(from) to 0x\(to); Esc goes back")
+      top = upper.inset(top: 1)
+    }
+    let list = state.list(glyphs)
+    drawList(&buffer, top, list, &state, empty: "nothing is mapped")
+    let row = state.place.selection
+    guard row < list.count else { return }
+    let identity = list.identity(row)
+    guard let region = state.regions().first(where: { $0.start == identity }) else { return }
+    let shown = Self.fitting(list.columns, top.width, offset: state.place.columnOffset)
+    let y = top.y + 1 + row - state.place.scroll
+    if let cell = state.mapCell, shown.last == RegionList.bar {
+      let x = top.x + shown.dropLast().reduce(0) { $0 + list.columns[$1].width + 1 }
+      let style = theme[.match]
+      if y < top.maxY {
+        buffer.restyle(Rectangle(x: x + cell, y: y, width: 1, height: 1)) { $0 = style }
       }
-      return [
-        "0x" + String(region.start, radix: 16), FieldValue.bytes(region.end - region.start),
-        FieldValue.bytes(bytes), String(region.mappings.count), cells.joined(),
-      ]
     }
-    if regions.isEmpty, upper.height > 1 {
-      buffer.put("nothing is mapped", x: 1, y: upper.y + 1, style: Self.dimStyle)
+    if lower.height > 1 { drawCell(&buffer, lower, region, state) }
+  }
+
+  /// The mappings of a region, or of the cell that the cursor is on: DMA and physical addresses side
+  /// by side.
+  private func drawCell(
+    _ buffer: inout CellBuffer,
+    _ area: Rectangle,
+    _ region: AddressRegion,
+    _ state: MonitorState
+  ) {
+    var range = region.start..<region.end
+    var title = "in this region"
+    if let cell = state.mapCell {
+      range = region.cell(cell, of: state.mapBarWidth)
+      let from = String(range.lowerBound, radix: 16)
+      title = "in 0x\(from)+\(FieldValue.bytes(range.upperBound - range.lowerBound))"
     }
-    let selected = state.place.selection
-    guard lower.height > 1, regions.indices.contains(selected) else { return }
-    drawRule(&buffer, lower, "in this region")
     let context = state.context
-    for (offset, mapping) in regions[selected].mappings.prefix(lower.height - 1).enumerated() {
+    let found = region.mappings.filter { mapping in
+      mapping.dmaAddress < range.upperBound
+        && (mapping.dmaAddress >= range.lowerBound
+          || mapping.end > range.lowerBound || mapping.end < mapping.dmaAddress)
+    }
+    drawRule(&buffer, area, "\(found.count) mapping\(found.count == 1 ? "" : "s") \(title)")
+    let room = area.height - 1
+    for (offset, mapping) in found.prefix(room).enumerated() {
+      let isLast = offset == room - 1 && found.count > room
       let physical = context.engine.physicalAddress(of: mapping)
-      let text =
+      var text =
         "0x\(String(mapping.dmaAddress, radix: 16)) \(glyphs.arrowRight) "
         + (physical.map { "0x" + String($0, radix: 16) } ?? "?")
         + "  \(FieldValue.bytes(mapping.size))  \(mapping.direction.traceName)  "
-        + names.devices.string(mapping.device.rawValue)
+        + context.names.devices.string(mapping.device.rawValue)
         + "  " + MappingField.age.value(of: mapping, in: context).display
-      buffer.put(text, x: lower.x + 1, y: lower.y + 1 + offset, maxWidth: max(0, lower.width - 1))
+      if isLast { text = "\(glyphs.ellipsis) \(found.count - offset) more: z lists them" }
+      buffer.put(text, x: area.x + 1, y: area.y + 1 + offset, style: theme[.plain], clip: area)
     }
   }
 }

@@ -5,73 +5,139 @@ import TerminalKit
 /// View 1: what is mapped now, and everything about one mapping.
 extension MonitorView {
   func drawMappings(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ area: Rectangle) {
-    let rows = state.rows()
-    let context = state.context
-    let (upper, lower) = split(area, lower: state.showsDetail ? min(14, area.height * 2 / 3) : 0)
-    let columns = MonitorColumn.all.map { column in
-      let arrow = state.isAscending ? glyphs.arrowUp : glyphs.arrowDown
-      return TableColumn(
-        heading: column.heading + (column.field == state.sort ? arrow : ""),
-        width: column.width,
-        isTrailing: column.field.isNumeric,
-        priority: column.priority
-      )
-    }
-    drawTable(
+    let list = state.mappingList()
+    let lowerHeight = state.showsDetail ? max(min(14, area.height * 2 / 3), area.height / 2) : 0
+    let (upper, lower) = split(area, lower: lowerHeight)
+    let hasFooter = upper.height >= 8
+    let rows = hasFooter ? upper.inset(bottom: 1) : upper
+    let place = state.place
+    let isFiltered = !place.filterText.isEmpty || place.errorsOnly || !state.pinnedText.isEmpty
+    drawList(
       &buffer,
-      upper,
-      columns,
+      rows,
+      list,
       &state,
-      count: rows.count,
-      style: {
-        rows[$0].mapError == .notChecked && rows[$0].showsMapErrorCheck
-          ? Style(foreground: .yellow) : .plain
-      },
-      cells: { index in MonitorColumn.all.map { $0.text(rows[index], context) } }
+      empty: isFiltered ? "nothing matches the filter" : "no live mappings"
     )
-    if rows.isEmpty, upper.height > 1 {
-      let hasFilter = !state.place.filterText.isEmpty || state.errorsOnly
-      let words = hasFilter ? "nothing matches the filter" : "no live mappings"
-      buffer.put(words, x: 1, y: upper.y + 1, style: Self.dimStyle)
+    if hasFooter { drawFooter(&buffer, upper, list) }
+    if lower.height > 1, let mapping = list.mapping(state.place.selection) {
+      drawDetail(&buffer, lower, mapping, list.context, &state)
     }
-    let selected = state.place.selection
-    if lower.height > 1, rows.indices.contains(selected) {
-      drawDetail(&buffer, lower, rows[selected], rows, context, state)
-    }
+  }
+
+  /// Totals of the rows that are shown.
+  private func drawFooter(_ buffer: inout CellBuffer, _ area: Rectangle, _ list: MappingList) {
+    let content = list.content
+    let shown = content.count == content.total ? "" : " of \(content.total)"
+    let text =
+      "\(content.count)\(shown) mapping\(content.count == 1 ? "" : "s"),"
+      + " \(FieldValue.bytes(content.bytes))"
+    buffer.horizontalLine(
+      x: area.x,
+      y: area.maxY - 1,
+      width: area.width,
+      glyph: glyphs.horizontalLine,
+      style: theme[.faint]
+    )
+    let x = max(area.x + 1, area.maxX - text.count - 4)
+    buffer.put(" \(text) ", x: x, y: area.maxY - 1, style: theme[.label], clip: area)
   }
 
   private func drawDetail(
     _ buffer: inout CellBuffer,
     _ area: Rectangle,
     _ mapping: Mapping,
-    _ rows: [Mapping],
     _ context: MappingContext,
-    _ state: MonitorState
+    _ state: inout MonitorState
   ) {
-    drawRule(&buffer, area, "mapping")
-    var lines: [String] = []
+    let names = context.names
+    drawRule(
+      &buffer,
+      area,
+      "\(names.devices.string(mapping.device.rawValue)) 0x\(String(mapping.dmaAddress, radix: 16))"
+        + "+\(mapping.size)"
+    )
+    var lines: [(text: String, role: Theme.Role)] = []
     let pairs = MappingField.allCases.map { field -> String in
       var text = field.value(of: mapping, in: context).display
       if field == .size { text = "\(mapping.size) (\(FieldValue.bytes(mapping.size)))" }
       return "\(field.rawValue)=\(text)"
     }
-    lines.append(pairs.joined(separator: "  "))
-    let stack = context.names.stacks[mapping.stack].map { context.names.symbols.string($0) }
-    if !stack.isEmpty { lines.append("mapped at: " + stack.joined(separator: " < ")) }
-    if let own = context.engine.physicalAddress(of: mapping) {
-      let partners = context.engine.liveMappings().filter { other in
-        other.sequence != mapping.sequence
-          && context.engine.physicalAddress(of: other).map { $0 >> 6 == own >> 6 } == true
-      }
-      if !partners.isEmpty {
-        let texts = partners.prefix(8).map { partner in
-          let name = context.names.devices.string(partner.device.rawValue)
-          return "\(name) 0x\(String(partner.dmaAddress, radix: 16))+\(partner.size)"
-        }
-        lines.append("same cacheline: " + texts.joined(separator: ", "))
+    lines.append((pairs.joined(separator: "  "), .plain))
+    let stack = names.stacks[mapping.stack].map { names.symbols.string($0) }
+    if !stack.isEmpty { lines.append(("mapped at: " + stack.joined(separator: " < "), .label)) }
+    let partners = partners(of: mapping, context)
+    if !partners.isEmpty {
+      lines.append(("same cacheline: " + partners.joined(separator: ", "), .warning))
+    }
+    let wrong = state.timeline.entries.filter {
+      $0.report.mapping?.sequence == mapping.sequence && $0.event <= state.timeline.event
+    }
+    for entry in wrong.prefix(3) {
+      let words = ReportText.words(entry.report, context.engine.configuration.generation)
+      lines.append(("event \(entry.event): \(words.split(separator: "\n").first ?? "")", .error))
+    }
+    lines += historyLines(
+      mapping.device,
+      mapping.dmaAddress,
+      mapping.size,
+      through: state.timeline.event,
+      &state
+    )
+    let inner = area.inset(top: 1)
+    drawLines(&buffer, inner, lines, scroll: &state.detailScroll)
+  }
+
+  /// Other mappings of the cacheline in which a mapping begins.
+  private func partners(of mapping: Mapping, _ context: MappingContext) -> [String] {
+    guard let own = context.engine.physicalAddress(of: mapping) else { return [] }
+    var texts: [String] = []
+    var count = 0
+    context.engine.forEachLiveMapping { other in
+      guard other.sequence != mapping.sequence,
+        let address = context.engine.physicalAddress(of: other), address >> 6 == own >> 6
+      else { return }
+      count += 1
+      if texts.count < 8 {
+        let name = context.names.devices.string(other.device.rawValue)
+        texts.append("\(name) 0x\(String(other.dmaAddress, radix: 16))+\(other.size)")
       }
     }
-    let inner = Rectangle(x: area.x, y: area.y + 1, width: area.width, height: area.height - 1)
-    drawLines(&buffer, inner, lines)
+    if count > texts.count { texts.append("\(count - texts.count) more") }
+    return texts
+  }
+
+  /// What happened to an address, an event a line.
+  func historyLines(
+    _ device: DeviceID,
+    _ address: UInt64,
+    _ size: UInt64,
+    through event: UInt64,
+    _ state: inout MonitorState
+  ) -> [(text: String, role: Theme.Role)] {
+    let history = state.history(device, address, size: size, through: event)
+    let names = state.names
+    var lines: [(text: String, role: Theme.Role)] = [("history of the address:", .label)]
+    if history.firstSearched > 0 {
+      lines.append(("  events before \(history.firstSearched) were not searched", .faint))
+    }
+    for entry in history.entries {
+      let one = entry.event
+      func field(_ field: EventField) -> String {
+        let value = field.value(of: one, number: entry.number, in: history.batch, names)
+        return value == .none ? "" : value.display
+      }
+      let words = [
+        "  \(time(one.time, state))  event \(entry.number)", field(.kind), field(.direction),
+        field(.dmaAddress), field(.size).isEmpty ? "" : field(.size) + " bytes",
+        field(.caller), field(.task).isEmpty ? "" : "by \(field(.task))-\(field(.pid))",
+      ]
+      lines.append((words.filter { !$0.isEmpty }.joined(separator: " "), .plain))
+    }
+    if history.omitted > 0 {
+      lines.append(("  \(history.omitted) events in the middle are left out", .faint))
+    }
+    if history.entries.isEmpty { lines.append(("  no event names it", .faint)) }
+    return lines
   }
 }

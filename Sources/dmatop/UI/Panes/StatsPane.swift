@@ -2,96 +2,130 @@ import DMADebugCore
 import DMATimeline
 import TerminalKit
 
-/// Where a mapping was made: its stack, or the caller that asked for its map error.
-struct MapSite: Hashable, Comparable {
-  private let stack: UInt32
-  private let symbol: UInt32
-
-  init(_ mapping: Mapping) {
-    stack = mapping.stack
-    symbol = mapping.stack == StackTable.none ? mapping.site : NameTable.unknown
-  }
-
-  func name(_ names: TraceNames) -> String? {
-    if stack != StackTable.none { return names.callSite(stack: stack) }
-    return symbol == NameTable.unknown ? nil : names.symbols.string(symbol)
-  }
-
-  static func < (a: MapSite, b: MapSite) -> Bool { (a.stack, a.symbol) < (b.stack, b.symbol) }
-}
-
-/// View 8: sizes and ages of what lives, by powers of two, and where it was mapped.
+/// View 8: sizes, ages and lifetimes by powers of two, rates over time, and where what lives was
+/// mapped.
 extension MonitorView {
   func drawStats(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ area: Rectangle) {
-    let timeline = state.timeline
-    let engine = timeline.engine
-    let names = timeline.names
-    var sizes = [Int](repeating: 0, count: 65)
-    var ages = [Int](repeating: 0, count: 65)
-    var sites: [MapSite: (count: Int, bytes: UInt64)] = [:]
-    var types: [MappingType: (count: Int, bytes: UInt64)] = [:]
-    engine.forEachLiveMapping { mapping in
-      sizes[Self.power(mapping.size)] += 1
-      ages[Self.power(timeline.time > mapping.time ? timeline.time - mapping.time : 0)] += 1
-      let site = sites[MapSite(mapping)] ?? (0, 0)
-      sites[MapSite(mapping)] = (site.count + 1, site.bytes &+ mapping.size)
-      let type = types[mapping.type] ?? (0, 0)
-      types[mapping.type] = (type.count + 1, type.bytes &+ mapping.size)
+    let statistics = state.statistics()
+    let activity = state.timeline.activity
+    let lifetimes = activity.lifetimes
+    let isWide = area.width >= 120
+    let top = min(max(4, area.height / 2), 22)
+    let parts = isWide ? 3 : 2
+    let width = area.width / parts
+    func part(_ index: Int) -> Rectangle {
+      let right = index == parts - 1 ? area.width : width * (index + 1)
+      return Rectangle(
+        x: area.x + width * index,
+        y: area.y,
+        width: right - width * index,
+        height: top
+      )
     }
-    let half = area.width / 2
-    let left = Rectangle(x: area.x, y: area.y, width: half, height: area.height)
-    let right = Rectangle(
-      x: area.x + half,
-      y: area.y,
-      width: area.width - half,
-      height: area.height
-    )
-    let top = max(4, area.height * 3 / 5)
-    drawHistogram(&buffer, left, top, "SIZE", sizes) { FieldValue.bytes($0) }
-    drawHistogram(&buffer, right, top, "AGE", ages) { FieldValue.duration($0) }
-    var lines: [String] = []
-    for type in MappingType.allCases {
-      guard let part = types[type] else { continue }
-      lines.append("\(part.count) \(type.kernelName), \(FieldValue.bytes(part.bytes))")
+    drawHistogram(&buffer, part(0), "SIZE of what lives", statistics.sizes) { FieldValue.bytes($0) }
+    let duration: (UInt64) -> String = { state.hasClock ? FieldValue.duration($0) : String($0) }
+    if isWide {
+      drawHistogram(&buffer, part(1), "AGE of what lives", statistics.ages, duration)
     }
-    let lower = Rectangle(
-      x: area.x,
-      y: area.y + top,
-      width: area.width,
-      height: max(0, area.height - top)
-    )
+    drawHistogram(&buffer, part(parts - 1), "LIFETIME of what ended", lifetimes, duration)
+    var y = area.y + top
+    for line in rateLines(activity, state, width: area.width) where y < area.maxY - 4 {
+      var x = area.x + 1
+      x += buffer.put(line.label, x: x, y: y, style: theme[.label], clip: area) + 1
+      x += buffer.put(line.values, x: x, y: y, style: theme[.plain], clip: area) + 1
+      buffer.put(line.chart, x: x, y: y, style: theme[.chart], clip: area)
+      y += 1
+    }
+    let lower = Rectangle(x: area.x, y: y, width: area.width, height: max(0, area.maxY - y))
     guard lower.height > 1 else { return }
-    drawRule(&buffer, lower, lines.isEmpty ? "nothing lives" : lines.joined(separator: "; "))
-    let ranked = sites.sorted { ($1.value.bytes, $0.key) < ($0.value.bytes, $1.key) }
-    for (offset, site) in ranked.prefix(lower.height - 1).enumerated() {
-      let name = site.key.name(names) ?? "site unknown"
-      let text = "\(site.value.count) mappings, \(FieldValue.bytes(site.value.bytes))  \(name)"
-      buffer.put(text, x: lower.x + 1, y: lower.y + 1 + offset, maxWidth: max(0, lower.width - 1))
+    let types = statistics.types.map { part in
+      "\(part.count) \(part.type.kernelName), \(FieldValue.bytes(part.bytes))"
     }
+    drawRule(&buffer, lower, types.isEmpty ? "nothing lives" : types.joined(separator: "; "))
+    drawList(
+      &buffer,
+      lower.inset(top: 1),
+      state.list(glyphs),
+      &state,
+      empty: state.filters().isEmpty ? "no mappings" : "nothing matches the filter"
+    )
   }
 
-  /// The power of two at or below a number; 0 for 0.
-  private static func power(_ value: UInt64) -> Int {
-    value == 0 ? 0 : 64 - value.leadingZeroBitCount
+  /// Maps, syncs and bounces: in all until now, in a second around now, and over time.
+  private func rateLines(
+    _ activity: Activity,
+    _ state: MonitorState,
+    width: Int
+  ) -> [(label: String, values: String, chart: String)] {
+    let piece = activity.piece(at: state.timeline.time)
+    let sum = activity.total.sum(through: piece)
+    let pieces = activity.total.pieces.prefix(piece + 1)
+    let count = max(1, min(pieces.count, Int(1_000_000_000 / max(activity.width, 1))))
+    func line(_ label: String, _ total: String, _ value: (Activity.Piece) -> UInt64)
+      -> (label: String, values: String, chart: String)
+    {
+      let recent = pieces.suffix(count).reduce(0) { $0 + value($1) }
+      let rate = Double(recent) * 1e9 / (Double(count) * Double(activity.width))
+      var values = total
+      if state.hasClock { values += ", \(Self.short(UInt64(rate)))/s" }
+      values += String(repeating: " ", count: max(0, 24 - values.count))
+      let room = max(0, min(80, width - 40))
+      return (
+        label + String(repeating: " ", count: max(0, 9 - label.count)), values,
+        chart(pieces.map { Double(value($0)) }, room)
+      )
+    }
+    var lines = [
+      line("maps", String(sum.maps)) { UInt64($0.maps) },
+      line("syncs", String(sum.syncs)) { UInt64($0.syncs) },
+    ]
+    if sum.bounces > 0 {
+      lines.append(line("bounces", "\(sum.bounces) by swiotlb") { UInt64($0.bounces) })
+    }
+    let peak = "\(FieldValue.bytes(sum.peakBytes)), \(sum.peakLive) at most"
+    let values = peak + String(repeating: " ", count: max(0, 24 - peak.count))
+    let room = max(0, min(80, width - 40))
+    lines.append(("live     ", values, chart(pieces.map { Double($0.peakBytes) }, room)))
+    return lines
+  }
+
+  /// Values over time in some cells, the largest of each cell.
+  private func chart(_ values: [Double], _ cells: Int) -> String {
+    guard cells > 0, !values.isEmpty else { return "" }
+    let count = min(cells, values.count)
+    let tops = (0..<count).map { cell -> Double in
+      let from = cell * values.count / count
+      let to = max(from + 1, (cell + 1) * values.count / count)
+      return values[from..<min(to, values.count)].max() ?? 0
+    }
+    let most = max(tops.max() ?? 1, 1)
+    return tops.map { glyphs.level($0 / most) }.joined()
   }
 
   private func drawHistogram(
     _ buffer: inout CellBuffer,
     _ area: Rectangle,
-    _ height: Int,
     _ title: String,
-    _ counts: [Int],
+    _ counts: [UInt64],
     _ name: (UInt64) -> String
   ) {
-    buffer.fill(
-      Rectangle(x: area.x, y: area.y, width: area.width, height: 1),
-      style: Self.headingStyle
-    )
-    buffer.put(" \(title)", x: area.x, y: area.y, style: Self.headingStyle, maxWidth: area.width)
+    let heading = Rectangle(x: area.x, y: area.y, width: area.width, height: 1)
+    buffer.fill(heading, style: theme[.heading])
+    buffer.put(" \(title)", x: area.x, y: area.y, style: theme[.heading], clip: heading)
     let used = counts.indices.filter { counts[$0] > 0 }
-    guard let first = used.first, let last = used.last else { return }
+    guard let first = used.first, let last = used.last else {
+      buffer.put("none", x: area.x + 1, y: area.y + 1, style: theme[.faint], clip: area)
+      return
+    }
     let most = counts.max() ?? 1
-    for (offset, power) in (first...last).prefix(max(0, height - 1)).enumerated() {
+    let room = max(0, area.height - 1)
+    // When there are more powers than lines, the ends go: most is in the middle.
+    var from = first
+    var to = last
+    while to - from + 1 > room, from < to {
+      if counts[from] <= counts[to] { from += 1 } else { to -= 1 }
+    }
+    for (offset, power) in (from...to).prefix(room).enumerated() {
       let y = area.y + 1 + offset
       let lower: UInt64 = power == 0 ? 0 : 1 << UInt64(power - 1)
       buffer.putField(
@@ -100,12 +134,20 @@ extension MonitorView {
         y: y,
         width: 9,
         alignment: .trailing,
-        ellipsis: glyphs.ellipsis
+        ellipsis: glyphs.ellipsis,
+        style: theme[.plain],
+        clip: area
       )
-      let width = max(0, area.width - 18)
+      let width = max(0, area.width - 19)
       let bar = glyphs.bar(fraction: Double(counts[power]) / Double(most), width: width)
-      buffer.put(bar, x: area.x + 10, y: y, style: Style(foreground: .green), maxWidth: width)
-      buffer.put(String(counts[power]), x: area.x + 11 + width, y: y, maxWidth: 6)
+      buffer.put(bar, x: area.x + 10, y: y, style: theme[.secondChart], maxWidth: width)
+      buffer.put(
+        Self.short(counts[power]),
+        x: area.x + 11 + width,
+        y: y,
+        style: theme[.plain],
+        maxWidth: 7
+      )
     }
   }
 }

@@ -1,15 +1,19 @@
 import DMADebugCore
 import Glibc
 
-/// Buffered standard output. Nothing but results is written to it.
-struct StandardOutput: ~Copyable {
+/// Buffered output to standard output, to which nothing but results is written, or to a file.
+struct BufferedOutput: ~Copyable {
   private static let flushSize = 1 << 16
   private var buffer = TextBuffer()
+  private let descriptor: Int32
 
-  init() {}
+  /// - Parameter descriptor: stays open.
+  init(to descriptor: Int32 = STDOUT_FILENO) {
+    self.descriptor = descriptor
+  }
 
   deinit {
-    Self.write(buffer.bytes, to: STDOUT_FILENO)
+    Self.write(buffer.bytes, to: descriptor)
   }
 
   mutating func write(_ body: (inout TextBuffer) -> Void) {
@@ -26,7 +30,7 @@ struct StandardOutput: ~Copyable {
   }
 
   mutating func flush() {
-    Self.write(buffer.bytes, to: STDOUT_FILENO)
+    Self.write(buffer.bytes, to: descriptor)
     buffer.removeAll()
   }
 
@@ -49,7 +53,7 @@ struct StandardOutput: ~Copyable {
 /// What is said to people on standard error.
 enum StandardError {
   static func write(_ text: String) {
-    StandardOutput.write(Array((text + "\n").utf8), to: STDERR_FILENO)
+    BufferedOutput.write(Array((text + "\n").utf8), to: STDERR_FILENO)
   }
 
   static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

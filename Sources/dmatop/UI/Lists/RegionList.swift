@@ -1,0 +1,163 @@
+import DMADebugCore
+import DMATimeline
+import TerminalKit
+
+/// A stretch of DMA addresses and the mappings in it.
+struct AddressRegion {
+  var start: UInt64
+  /// The first address behind it; the last one of all when it goes to the end.
+  var end: UInt64
+  /// In the order of addresses.
+  var mappings: [Mapping]
+
+  /// Gaps that are larger than this part regions.
+  private static let largestGap: UInt64 = 16 << 20
+
+  /// Regions of all live mappings, in the order of addresses.
+  static func all(_ engine: DMADebug) -> [AddressRegion] {
+    var regions: [AddressRegion] = []
+    for mapping in sorted(engine) {
+      let stop = stop(mapping)
+      if let last = regions.last, mapping.dmaAddress <= last.end &+ largestGap || last.end == .max {
+        regions[regions.count - 1].end = max(last.end, stop)
+        regions[regions.count - 1].mappings.append(mapping)
+      } else {
+        regions.append(AddressRegion(start: mapping.dmaAddress, end: stop, mappings: [mapping]))
+      }
+    }
+    return regions
+  }
+
+  private static func sorted(_ engine: DMADebug) -> [Mapping] {
+    var mappings: [Mapping] = []
+    engine.forEachLiveMapping { mappings.append($0) }
+    return mappings.sorted { ($0.dmaAddress, $0.sequence) < ($1.dmaAddress, $1.sequence) }
+  }
+
+  private static func stop(_ mapping: Mapping) -> UInt64 {
+    let end = mapping.dmaAddress &+ max(mapping.size, 1)
+    return end < mapping.dmaAddress ? UInt64.max : end
+  }
+
+  /// A range of addresses in equal parts, each a whole number of cachelines.
+  static func parts(of range: Range<UInt64>, _ engine: DMADebug, count: Int) -> [AddressRegion] {
+    let span = range.upperBound - range.lowerBound
+    let width = max(64, (span / UInt64(count) + 63) / 64 * 64)
+    var regions: [AddressRegion] = []
+    var start = range.lowerBound
+    while start < range.upperBound, regions.count < count {
+      let (sum, overflow) = start.addingReportingOverflow(width)
+      let end = overflow ? range.upperBound : min(sum, range.upperBound)
+      regions.append(AddressRegion(start: start, end: end, mappings: []))
+      start = end
+    }
+    for mapping in sorted(engine) {
+      let stop = stop(mapping)
+      guard stop > range.lowerBound, mapping.dmaAddress < range.upperBound else { continue }
+      let from = max(mapping.dmaAddress, range.lowerBound) - range.lowerBound
+      var index = Int(from / width)
+      while index < regions.count, regions[index].start < stop {
+        regions[index].mappings.append(mapping)
+        index += 1
+      }
+    }
+    return regions
+  }
+
+  /// Addresses of one of `cells` equal parts.
+  func cell(_ index: Int, of cells: Int) -> Range<UInt64> {
+    let width = max(1, (end - start) / UInt64(max(cells, 1)))
+    let from = start &+ width &* UInt64(index)
+    let to = index == cells - 1 ? end : min(end, from &+ width)
+    return min(from, end)..<max(min(from, end), to)
+  }
+
+  /// How much of each of `cells` equal parts is mapped, 0 … 1.
+  func occupancy(_ cells: Int) -> [Double] {
+    var parts = [Double](repeating: 0, count: cells)
+    let width = max(1, Double(end - start) / Double(cells))
+    for mapping in mappings {
+      let from = mapping.dmaAddress > start ? Double(mapping.dmaAddress - start) : 0
+      let to = Double(min(Self.stop(mapping), end) - start)
+      var cell = max(0, min(cells - 1, Int(from / width)))
+      while cell < cells, Double(cell) * width < to {
+        let low = max(from, Double(cell) * width)
+        let high = min(to, Double(cell + 1) * width)
+        if high > low { parts[cell] += (high - low) / width }
+        cell += 1
+      }
+    }
+    return parts
+  }
+
+  /// Bytes that are mapped in it, those that several mappings share once; how many gaps there are
+  /// between them, and the bytes of the largest one.
+  var coverage: (bytes: UInt64, gaps: Int, largestGap: UInt64) {
+    var bytes: UInt64 = 0
+    var gaps = 0
+    var largest: UInt64 = 0
+    var reached = start
+    func gap(_ to: UInt64) {
+      guard to > reached else { return }
+      gaps += 1
+      largest = max(largest, to - reached)
+    }
+    for mapping in mappings {
+      let from = max(mapping.dmaAddress, start)
+      let to = min(Self.stop(mapping), end)
+      gap(from)
+      if to > max(from, reached) { bytes &+= to - max(from, reached) }
+      reached = max(reached, to)
+    }
+    gap(end)
+    return (bytes, gaps, largest)
+  }
+}
+
+enum RegionList {
+  static let bar = 7
+
+  static func make(
+    _ regions: [AddressRegion],
+    now: UInt64,
+    barWidth: Int,
+    _ glyphs: Glyphs
+  ) -> FixedList {
+    FixedList(
+      columns: [
+        ListColumn(name: "dma_addr", heading: "FROM", width: 14, isTrailing: true),
+        ListColumn(name: "span", heading: "SPAN", width: 9, isTrailing: true, priority: 2),
+        ListColumn(name: "bytes", heading: "MAPPED", width: 9, isTrailing: true, priority: 1),
+        ListColumn(name: "live", heading: "COUNT", width: 6, isTrailing: true, priority: 3),
+        ListColumn(name: "gaps", heading: "GAPS", width: 5, isTrailing: true, priority: 5),
+        ListColumn(
+          name: "largest_gap",
+          heading: "LARGEST",
+          width: 9,
+          isTrailing: true,
+          priority: 6
+        ),
+        ListColumn(name: "oldest_ns", heading: "OLDEST", width: 8, isTrailing: true, priority: 4),
+        ListColumn(name: "occupancy", heading: "OCCUPANCY", width: barWidth),
+      ],
+      rows: regions.map { region in
+        let (bytes, gaps, largest) = region.coverage
+        let first = region.mappings.map(\.time).min()
+        let age = first.map { now > $0 ? now - $0 : 0 }
+        let span = region.end - region.start
+        return FixedList.Row(
+          values: [
+            .address(region.start), .number(span), .number(bytes),
+            .number(UInt64(region.mappings.count)), .number(UInt64(gaps)), .number(largest),
+            age.map { .duration($0) } ?? .none, .none,
+          ],
+          identity: region.start,
+          texts: [
+            1: FieldValue.bytes(span), 2: FieldValue.bytes(bytes), 5: FieldValue.bytes(largest),
+            bar: region.occupancy(barWidth).map { glyphs.level($0) }.joined(),
+          ]
+        )
+      }
+    )
+  }
+}

@@ -35,6 +35,11 @@ if CommandLine.arguments.dropFirst().first == "sim" {
   SimulationBenchmark.run()
   exit(0)
 }
+// `select` as argument: filtering and sorting only.
+if CommandLine.arguments.dropFirst().first == "select" {
+  SelectionBenchmark.run()
+  exit(0)
+}
 // `seek` as argument: time travel only.
 if CommandLine.arguments.dropFirst().first == "seek" {
   SeekBenchmark.run()
@@ -60,6 +65,7 @@ for (live, from, to, hit) in floors where only == nil || only == live {
 if only == nil {
   SimulationBenchmark.run()
   SeekBenchmark.run()
+  SelectionBenchmark.run()
   TextBenchmark(megabytes: 50).show()
 }
 show("peak memory of it all", "\(Measure.peakMemory() >> 20) MB", floor: "-")

@@ -47,36 +47,67 @@ public struct MappingSelection {
   ) -> [UInt32] {
     var tests = filters.flatMap(\.terms).map { compile($0) }
     if errorsOnly { tests.append(.error) }
-    guard !tests.isEmpty else { return slots }
-    return context.engine.withMappings { table in
-      slots.filter { slot in
-        let mapping = table.baseAddress! + Int(slot)
-        for test in tests where !holds(test, mapping) { return false }
-        return true
+    var kept = slots
+    for test in tests {
+      let verdicts = verdicts(test, kept)
+      var count = 0
+      kept.withUnsafeMutableBufferPointer { kept in
+        for index in kept.indices where verdicts[index] {
+          kept[count] = kept[index]
+          count += 1
+        }
       }
+      kept.removeLast(kept.count - count)
+    }
+    return kept
+  }
+
+  /// What a filter says of names, by their numbers; found out once for each.
+  private final class NameTest {
+    private let test: (Int) -> Bool
+    /// 0 not asked yet, 1 no, 2 yes.
+    private let verdicts: UnsafeMutablePointer<UInt8>
+    private let count: Int
+
+    init(count: Int, _ test: @escaping (Int) -> Bool) {
+      self.test = test
+      self.count = count
+      verdicts = .allocate(capacity: max(count, 1))
+      verdicts.initialize(repeating: 0, count: max(count, 1))
+    }
+
+    deinit {
+      verdicts.deallocate()
+    }
+
+    @inline(__always)
+    func holds(_ number: Int) -> Bool {
+      if number < count, verdicts[number] != 0 { return verdicts[number] == 2 }
+      return ask(number)
+    }
+
+    private func ask(_ number: Int) -> Bool {
+      let verdict = test(number)
+      if number < count { verdicts[number] = verdict ? 2 : 1 }
+      return verdict
     }
   }
 
-  /// What a filter says of the names of a field, found out once for each name.
-  private final class NameTest {
-    let field: MappingField
-    let test: (String) -> Bool
-    /// By code of a name: 0 not asked yet, 1 no, 2 yes.
-    var verdicts: [UInt8] = []
-    /// Codes that are no small numbers.
-    var sparse: [UInt64: Bool] = [:]
-
-    init(_ field: MappingField, _ test: @escaping (String) -> Bool) {
-      self.field = field
-      self.test = test
-    }
+  /// Which names a test looks at. Type, direction and map error together are one small number.
+  private struct NamesTest {
+    var device: NameTest?
+    var kind: NameTest?
+    var task: NameTest?
+    var stack: NameTest?
+    var symbol: NameTest?
+    var attributes: ((String) -> Bool)?
   }
 
   private indirect enum Test {
     case any([Test])
     case not(Test)
-    case name(NameTest)
-    case hexadecimal(MappingField, HexadecimalText)
+    case names(NamesTest)
+    case hexadecimal(HexadecimalText)
     case number(MappingField, FilterExpression.Comparison, UInt64)
     case error
     /// What is rare enough to go the slow way.
@@ -84,79 +115,157 @@ public struct MappingSelection {
   }
 
   private func compile(_ term: FilterExpression.Term) -> Test {
+    let all = MappingRow.textFields.filter(\.isName)
     switch term {
     case .any(let terms): return .any(terms.map { compile($0) })
     case .not(let inner): return .not(compile(inner))
     case .error: return .error
-    case .word(let word): return compile(word)
-    case .pattern(let pattern):
-      // Of addresses the texts would have to be made; names are what patterns are about.
-      return .any(
-        MappingRow.textFields.filter(\.isName).map { field in
-          .name(NameTest(field) { pattern.matches($0) })
-        }
-      )
+    case .word(let word):
+      // Part of a name, or of an address in hexadecimal.
+      let names = Test.names(names(all) { $0.lowercased().contains(word) })
+      return HexadecimalText(word).map { .any([names, .hexadecimal($0)]) } ?? names
+    case .pattern(let pattern): return .names(names(all) { pattern.matches($0) })
     case .fieldWord(let name, let word):
       guard let field = MappingField(name: name), field.isName else { return .other(term) }
-      return .name(NameTest(field) { $0.lowercased().contains(word) })
+      return .names(names([field]) { $0.lowercased().contains(word) })
     case .fieldPattern(let name, let pattern):
       guard let field = MappingField(name: name), field.isName else { return .other(term) }
-      return .name(NameTest(field) { pattern.matches($0) })
+      return .names(names([field]) { pattern.matches($0) })
     case .compare(let name, let comparison, let text, let quantity):
       guard let field = MappingField(name: name) else { return .other(term) }
       if field.isName {
-        return .name(NameTest(field) { FilterExpression.compare($0, comparison, text) })
+        return .names(names([field]) { FilterExpression.compare($0, comparison, text) })
       }
       return quantity.map { .number(field, comparison, $0) } ?? .other(term)
     }
   }
 
-  /// A plain word: part of a name, or of an address in hexadecimal.
-  private func compile(_ word: String) -> Test {
-    var tests: [Test] = MappingRow.textFields.filter(\.isName).map { field in
-      .name(NameTest(field) { $0.lowercased().contains(word) })
+  /// A test of the names of some fields, of which one has to pass.
+  private func names(
+    _ fields: [MappingField],
+    _ test: @escaping (String) -> Bool
+  ) -> NamesTest {
+    var names = NamesTest()
+    let context = context
+    let asksDriver = fields.contains(.driver)
+    let asksDevice = fields.contains(.device)
+    if asksDriver || asksDevice {
+      names.device = NameTest(count: context.names.devices.count) { number in
+        let device = DeviceID(rawValue: UInt32(number))
+        return asksDevice && test(context.names.devices.string(device.rawValue))
+          || asksDriver && test(context.driver(device))
+      }
     }
-    if let text = HexadecimalText(word) {
-      tests += [.hexadecimal(.dmaAddress, text), .hexadecimal(.physicalAddress, text)]
+    let kinds = fields.filter { $0 == .type || $0 == .direction || $0 == .mapError }
+    if !kinds.isEmpty {
+      names.kind = NameTest(count: 1 << 12) { number in
+        kinds.contains { field in
+          let code = field == .type ? number >> 4 : field == .direction ? number >> 2 : number
+          return test(Self.text(field, UInt64(field == .type ? code : code & 3), context))
+        }
+      }
     }
-    return .any(tests)
+    if fields.contains(.task) {
+      names.task = NameTest(count: context.names.tasks.count) { number in
+        number != Int(NameTable.unknown) && test(context.names.tasks.string(UInt32(number)))
+      }
+    }
+    if fields.contains(.site) {
+      names.stack = NameTest(count: context.names.stacks.count) { number in
+        test(context.names.callSite(stack: UInt32(number)) ?? "?")
+      }
+      names.symbol = NameTest(count: context.names.symbols.count) { number in
+        number != Int(NameTable.unknown) && test(context.names.symbols.string(UInt32(number)))
+      }
+    }
+    if fields.contains(.attributes) { names.attributes = test }
+    return names
   }
 
-  private func holds(_ test: Test, _ mapping: UnsafePointer<Mapping>) -> Bool {
+  /// What a test says of each slot.
+  private func verdicts(_ test: Test, _ slots: [UInt32]) -> [Bool] {
     switch test {
     case .any(let choices):
-      for choice in choices where holds(choice, mapping) { return true }
-      return false
-    case .not(let inner): return !holds(inner, mapping)
-    case .name(let test):
-      guard let code = code(test.field, mapping) else { return false }
-      return holds(test, code)
-    case .hexadecimal(let field, let text):
-      return code(field, mapping).map { text.isPart(of: $0) } ?? false
+      guard var sum = choices.first.map({ verdicts($0, slots) }) else {
+        return [Bool](repeating: false, count: slots.count)
+      }
+      for choice in choices.dropFirst() {
+        let more = verdicts(choice, slots)
+        for index in sum.indices where more[index] { sum[index] = true }
+      }
+      return sum
+    case .not(let inner): return verdicts(inner, slots).map { !$0 }
+    case .names(let names): return verdicts(names, slots)
+    case .hexadecimal(let text):
+      let engine = context.engine
+      return each(slots) { mapping in
+        text.isPart(of: mapping.pointee.dmaAddress)
+          || engine.physicalAddress(of: mapping.pointee).map { text.isPart(of: $0) } ?? false
+      }
     case .number(let field, let comparison, let quantity):
-      return code(field, mapping).map { comparison.holds($0, quantity) } ?? false
-    case .error: return mapping.pointee.isUnchecked || wrong.contains(mapping.pointee.sequence)
+      return each(slots) { mapping in
+        code(field, mapping).map { comparison.holds($0, quantity) } ?? false
+      }
+    case .error:
+      return each(slots) { $0.pointee.isUnchecked || wrong.contains($0.pointee.sequence) }
     case .other(let term):
-      return FilterExpression.holds(term, MappingRow(mapping.pointee, context))
+      return each(slots) { FilterExpression.holds(term, MappingRow($0.pointee, context)) }
     }
   }
 
-  private func holds(_ test: NameTest, _ code: UInt64) -> Bool {
-    guard code < 1 << 21 else {
-      if let known = test.sparse[code] { return known }
-      let verdict = test.test(text(test.field, code))
-      test.sparse[code] = verdict
+  @inline(__always)
+  private func each(_ slots: [UInt32], _ body: (UnsafePointer<Mapping>) -> Bool) -> [Bool] {
+    context.engine.withMappings { table in
+      [Bool](unsafeUninitializedCapacity: slots.count) { buffer, count in
+        for (index, slot) in slots.enumerated() {
+          buffer.initializeElement(at: index, to: body(table.baseAddress! + Int(slot)))
+        }
+        count = slots.count
+      }
+    }
+  }
+
+  private func verdicts(_ names: NamesTest, _ slots: [UInt32]) -> [Bool] {
+    // Attributes are seldom more than one or two different sets.
+    var attributes: [UInt32: Bool] = [:]
+    var last: (bits: UInt32, verdict: Bool)?
+    func hasAttributes(_ bits: UInt32) -> Bool {
+      guard let test = names.attributes else { return false }
+      if let last, last.bits == bits { return last.verdict }
+      let verdict = attributes[bits] ?? test(DMAAttributes(rawValue: bits).traceText)
+      attributes[bits] = verdict
+      last = (bits, verdict)
       return verdict
     }
-    let index = Int(code)
-    if index >= test.verdicts.count {
-      let count = max(index + 1, test.verdicts.count * 2)
-      test.verdicts += repeatElement(0, count: count - test.verdicts.count)
+    return each(slots) { mapping in
+      if let test = names.device, test.holds(Int(mapping.pointee.device.rawValue)) { return true }
+      if let test = names.kind, test.holds(Self.kind(mapping)) { return true }
+      if let test = names.task, test.holds(Int(mapping.pointee.task)) { return true }
+      if let test = names.stack {
+        if mapping.pointee.stack != StackTable.none {
+          if test.holds(Int(mapping.pointee.stack)) { return true }
+        } else if let test = names.symbol, test.holds(Int(mapping.pointee.site)) {
+          return true
+        }
+      }
+      return hasAttributes(mapping.pointee.attributes.rawValue)
     }
-    if test.verdicts[index] == 0 {
-      test.verdicts[index] = test.test(text(test.field, code)) ? 2 : 1
+  }
+
+  /// Type, direction and state of the map error in one number.
+  @inline(__always)
+  private static func kind(_ mapping: UnsafePointer<Mapping>) -> Int {
+    Int(mapping.pointee.type.rawValue) << 4 | Int(mapping.pointee.direction.rawValue) << 2
+      | mapErrorCode(mapping)
+  }
+
+  @inline(__always)
+  private static func mapErrorCode(_ mapping: UnsafePointer<Mapping>) -> Int {
+    switch mapping.pointee.mapError {
+    case .notApplicable: 0
+    case .checked: 1
+    case .notChecked: mapping.pointee.showsMapErrorCheck ? 2 : 3
     }
-    return test.verdicts[index] == 2
   }
 
   // MARK: Sorting
@@ -170,7 +279,6 @@ public struct MappingSelection {
     var pairs: [RadixSort.Pair] = []
     pairs.reserveCapacity(slots.count)
     var rest: [UInt32] = []
-    let flip: UInt64 = ascending ? 0 : .max
     context.engine.withMappings { table in
       for slot in slots {
         if let code = code(field, table.baseAddress! + Int(slot)) {
@@ -180,18 +288,34 @@ public struct MappingSelection {
         }
       }
     }
-    if field.isName {
-      let ranks = ranks(field, Set(pairs.map(\.key)))
-      for index in pairs.indices { pairs[index].key = ranks[pairs[index].key] ?? 0 }
-    }
-    if !ascending { for index in pairs.indices { pairs[index].key ^= flip } }
+    if field.isName { rank(&pairs, field) }
+    if !ascending { for index in pairs.indices { pairs[index].key = ~pairs[index].key } }
     RadixSort.sort(&pairs)
     return pairs.map(\.slot) + rest
   }
 
-  /// The places of names among each other, equal for equal names.
+  /// Replaces numbers of names by their places among each other, equal for equal names.
+  private func rank(_ pairs: inout [RadixSort.Pair], _ field: MappingField) {
+    let largest = pairs.reduce(0) { max($0, $1.key) }
+    guard largest < 1 << 24 else {
+      // Attributes only: few, and any bits.
+      let ranks = ranks(field, Set(pairs.map(\.key)))
+      for index in pairs.indices { pairs[index].key = ranks[pairs[index].key] ?? 0 }
+      return
+    }
+    var table = [UInt32](repeating: 0, count: Int(largest) + 1)
+    var codes: [UInt64] = []
+    for pair in pairs where table[Int(pair.key)] == 0 {
+      table[Int(pair.key)] = 1
+      codes.append(pair.key)
+    }
+    for (code, rank) in ranks(field, Set(codes)) { table[Int(code)] = UInt32(rank) }
+    for index in pairs.indices { pairs[index].key = UInt64(table[Int(pairs[index].key)]) }
+  }
+
+  /// The places of names among each other.
   private func ranks(_ field: MappingField, _ codes: Set<UInt64>) -> [UInt64: UInt64] {
-    let named = codes.map { (code: $0, text: text(field, $0)) }
+    let named = codes.map { (code: $0, text: Self.text(field, $0, context)) }
       .sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
     var ranks: [UInt64: UInt64] = [:]
     var rank: UInt64 = 0
@@ -223,6 +347,8 @@ public struct MappingSelection {
       return task == NameTable.unknown ? nil : UInt64(task)
     case .attributes: return UInt64(mapping.pointee.attributes.rawValue)
     case .sequence: return mapping.pointee.sequence
+    case .physicalAddress: return context.engine.physicalAddress(of: mapping.pointee)
+    case .mapError: return UInt64(Self.mapErrorCode(mapping))
     case .line: return mapping.pointee.line
     default: return rareCode(field, mapping.pointee)
     }
@@ -230,9 +356,6 @@ public struct MappingSelection {
 
   private func rareCode(_ field: MappingField, _ mapping: Mapping) -> UInt64? {
     switch field {
-    case .mapError:
-      if mapping.mapError == .notApplicable { return 0 }
-      return mapping.mapError == .checked ? 1 : mapping.showsMapErrorCheck ? 2 : 3
     case .site:
       if mapping.stack != StackTable.none { return UInt64(mapping.stack) << 1 }
       return mapping.site == NameTable.unknown ? nil : UInt64(mapping.site) << 1 | 1
@@ -241,7 +364,11 @@ public struct MappingSelection {
   }
 
   /// The name that a number stands for.
-  private func text(_ field: MappingField, _ code: UInt64) -> String {
+  private static func text(
+    _ field: MappingField,
+    _ code: UInt64,
+    _ context: MappingContext
+  ) -> String {
     let number = UInt32(truncatingIfNeeded: code)
     let names = context.names
     switch field {

@@ -2,12 +2,17 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 1
+
+BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS = $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS = $(PREFIX)/share/fish/vendor_completions.d
 
 SWIFT ?= swift
 RELEASE = .build/release/dmatop
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 
-.PHONY: all build run test bench format lint-format fuzz install uninstall clean help
+.PHONY: all build run test bench format lint-format fuzz fuzz-ui install uninstall clean help
 
 all: build
 
@@ -17,6 +22,7 @@ help:
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
 	@echo 'make fuzz      fuzz the reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
 	@echo 'make format    format the sources; make lint-format checks them'
 	@echo 'make install   install below PREFIX ($(PREFIX)), DESTDIR is honoured'
 
@@ -49,15 +55,27 @@ fuzz:
 	@scripts/setup
 	scripts/fuzz $(FUZZ_SECONDS)
 
+fuzz-ui:
+	@scripts/setup
+	DMATOP_FUZZ_UI=$(FUZZ_SECONDS) DMATOP_FUZZ_SEED=$(FUZZ_SEED) $(SWIFT) test --filter MonitorFuzzTests
+
 install:
 	@scripts/setup
 	$(SWIFT) build -c release --product dmatop --static-swift-stdlib --scratch-path .build-install
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/dmatop
 	install -m 755 .build-install/release/dmatop $(DESTDIR)$(PREFIX)/bin/dmatop
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/dmatop
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(BASH_COMPLETIONS)
+	install -d $(DESTDIR)$(ZSH_COMPLETIONS) $(DESTDIR)$(FISH_COMPLETIONS)
+	install -m 644 docs/dmatop.1 $(DESTDIR)$(PREFIX)/share/man/man1/dmatop.1
+	.build-install/release/dmatop --generate-completion-script bash >$(DESTDIR)$(BASH_COMPLETIONS)/dmatop
+	.build-install/release/dmatop --generate-completion-script zsh >$(DESTDIR)$(ZSH_COMPLETIONS)/_dmatop
+	.build-install/release/dmatop --generate-completion-script fish >$(DESTDIR)$(FISH_COMPLETIONS)/dmatop.fish
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/dmatop
+	rm -f $(DESTDIR)$(PREFIX)/bin/dmatop $(DESTDIR)$(PREFIX)/share/man/man1/dmatop.1
+	rm -f $(DESTDIR)$(BASH_COMPLETIONS)/dmatop $(DESTDIR)$(ZSH_COMPLETIONS)/_dmatop
+	rm -f $(DESTDIR)$(FISH_COMPLETIONS)/dmatop.fish
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dmatop
 
 clean:

@@ -72,4 +72,3 @@ enum SelectionBenchmark {
     "\(Measure.median(runs: 3, body) / 1_000_000) ms"
   }
 }
-

@@ -17,7 +17,8 @@ import Testing
     at moment: Moment = .end,
     width: Int = 120,
     height: Int = 40,
-    settings: MonitorSettings = MonitorSettings()
+    settings: MonitorSettings = MonitorSettings(),
+    effects: Monitor.Effects = Monitor.Effects()
   ) throws -> (screen: VirtualScreen, monitor: Monitor) {
     let timeline = try Timeline(
       ReplayArguments.reader(path),
@@ -27,7 +28,7 @@ import Testing
     state.settings = settings
     while !state.isDone { state.advance(limit: .max) }
     let screen = VirtualScreen(width: width, height: height, steps: steps)
-    var monitor = Monitor(state, glyphs: .unicode)
+    var monitor = Monitor(state, glyphs: .unicode, effects: effects)
     monitor.run(on: screen)
     return (screen, monitor)
   }

@@ -90,6 +90,9 @@ struct ReplayCommand: ParsableCommand {
   @Flag(help: ArgumentHelp("Print docs/KEYS.md.", visibility: .hidden))
   var keysTable = false
 
+  @Flag(help: ArgumentHelp("Print docs/dmatop.1.", visibility: .hidden))
+  var manPage = false
+
   /// `80x24`
   struct ScreenSize: ExpressibleByArgument {
     let width: Int
@@ -109,6 +112,7 @@ struct ReplayCommand: ParsableCommand {
     if keysTable {
       return BufferedOutput.write(Array(KeyMap.markdown.utf8), to: STDOUT_FILENO)
     }
+    if manPage { return BufferedOutput.write(Array(ManPage.text.utf8), to: STDOUT_FILENO) }
     let isTerminal = isatty(STDOUT_FILENO) == 1 && snapshotScreen == nil
     let reader = try settings(isTerminal: isTerminal || printConfig)
     if printConfig {

@@ -9,17 +9,22 @@ struct Monitor {
 
   private(set) var state: MonitorState
   private let glyphs: Glyphs
-  /// Keeps the settings for the next time; gives what went wrong.
-  private let saveSettings: (MonitorSettings) -> String?
+  private let effects: Effects
 
-  init(
-    _ state: MonitorState,
-    glyphs: Glyphs,
-    saveSettings: @escaping (MonitorSettings) -> String? = { _ in nil }
-  ) {
+  /// What the monitor does outside of its window.
+  struct Effects {
+    /// Keeps the settings for the next time; gives what went wrong.
+    var saveSettings: (MonitorSettings) -> String? = { _ in nil }
+    /// Saves rows under a name; gives how many they were.
+    var export: (any RowList, [Int], String, MonitorState.View) throws(CommandError) -> Int = {
+      (_, rows, _, _) throws(CommandError) in rows.count
+    }
+  }
+
+  init(_ state: MonitorState, glyphs: Glyphs, effects: Effects) {
     self.state = state
     self.glyphs = glyphs
-    self.saveSettings = saveSettings
+    self.effects = effects
   }
 
   /// Time between pictures while something goes on by itself.
@@ -343,7 +348,7 @@ struct Monitor {
   }
 
   private mutating func save() {
-    if let problem = saveSettings(state.settings) {
+    if let problem = effects.saveSettings(state.settings) {
       state.say("not saved: \(problem)")
     } else {
       state.say("settings saved")
@@ -814,7 +819,7 @@ struct Monitor {
     let list = state.list(glyphs)
     let rows = chosenRows(list, orAll: true)
     do throws(CommandError) {
-      let count = try ListExport.write(list, rows, to: name, view: state.view.title.lowercased())
+      let count = try effects.export(list, rows, name, state.view)
       state.say("\(count) rows saved to \(displayName(name))")
     } catch {
       state.say("not saved: \(error.description)")

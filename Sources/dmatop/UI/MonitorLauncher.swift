@@ -16,17 +16,24 @@ struct MonitorLauncher {
           colorDepth: noColor ? .monochrome : nil
         )
       )
-      var monitor = Monitor(state, glyphs: terminal.screen.glyphs) { settings in
-        guard let path = SettingsFiles.setup else {
-          return "neither XDG_CONFIG_HOME nor HOME is set"
-        }
-        return SettingsFiles.replace(path, settings.toml)
-      }
+      var monitor = Monitor(state, glyphs: terminal.screen.glyphs, effects: Self.effects)
       monitor.run(on: terminal.screen)
       if monitor.state.settings.remembersSessions { session?.save(monitor.state) }
     } catch {
       throw CommandError("\(error.description); 'dmatop stat' and 'dmatop dump' need no terminal")
     }
+  }
+
+  private static var effects: Monitor.Effects {
+    var effects = Monitor.Effects()
+    effects.saveSettings = { settings in
+      guard let path = SettingsFiles.setup else { return "neither XDG_CONFIG_HOME nor HOME is set" }
+      return SettingsFiles.replace(path, settings.toml)
+    }
+    effects.export = { (list, rows, name, view) throws(CommandError) in
+      try ListExport.write(list, rows, to: name, view: view.title.lowercased())
+    }
+    return effects
   }
 
   /// One picture of the monitor as text, for pipes and logs.

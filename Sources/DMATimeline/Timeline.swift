@@ -307,10 +307,22 @@ public final class Timeline {
   /// The state now.
   public var engine: DMADebug { cursor?.engine ?? head.engine }
 
-  /// Changes the state now, as somebody who writes a virtual file would. Seeking drops it.
-  public func write(_ file: VirtualFile, _ value: [UInt8]) -> WriteError? {
-    if cursor == nil { return head.engine.write(file, value) }
-    return cursor?.engine.write(file, value)
+  /// Whether the state now is not what the source says: a file was written.
+  public private(set) var isWhatIf = false
+
+  /// What dma-debug said to the writes of ``write(_:_:)``.
+  public private(set) var whatIfReports: [Report] = []
+
+  /// Changes the state now, as somebody who writes a virtual file would. Going anywhere drops it.
+  ///
+  /// - Precondition: everything was read, or now is not where reading is.
+  public func write(_ file: VirtualFile, _ value: [UInt8]) throws(TraceError) -> WriteError? {
+    // What is read next must not see it.
+    if cursor == nil { try seek(event: event) }
+    isWhatIf = true
+    let problem = cursor?.engine.write(file, value)
+    cursor?.engine.takeReports(&whatIfReports)
+    return problem
   }
 
   /// Events around now: those of the batch at hand, and where now is among them.
@@ -324,6 +336,7 @@ public final class Timeline {
 
   /// Goes where reading is, and stays there.
   public func follow() {
+    forgetWrites()
     cursor = nil
   }
 
@@ -349,7 +362,7 @@ public final class Timeline {
     forget()
     let index = checkpoints.lastIndex { $0.time <= target } ?? 0
     var walker: Walker
-    if let cursor, cursor.time <= target,
+    if let cursor, !isWhatIf, cursor.time <= target,
       cursor.event >= checkpoints[index].event || limit != .max
     {
       walker = try takeCursor()
@@ -375,8 +388,14 @@ public final class Timeline {
   /// Now is where a walker has come to.
   private func arrive(_ arrived: Walker) {
     var walker = arrived
+    forgetWrites()
     settle(&walker)
     cursor = walker
+  }
+
+  private func forgetWrites() {
+    isWhatIf = false
+    whatIfReports = []
   }
 
   private func settle(_ walker: inout Walker) {
@@ -388,7 +407,7 @@ public final class Timeline {
   /// A walker at the nearest place before an event, the event's own place included.
   private func walker(before target: UInt64) throws(TraceError) -> Walker {
     let index = checkpoints.lastIndex { $0.event <= target } ?? 0
-    if let cursor, cursor.event <= target, cursor.event >= checkpoints[index].event,
+    if let cursor, !isWhatIf, cursor.event <= target, cursor.event >= checkpoints[index].event,
       !(hasEnded && cursor.event == head.event)
     {
       return try takeCursor()

@@ -157,7 +157,7 @@ import Testing
     #expect(timeline.event == 0)
     try timeline.seek(time: 1_000_003_000)
     #expect(timeline.event == 3)
-    #expect(timeline.write(.numErrors, Array("7".utf8)) == nil)
+    #expect(try timeline.write(.numErrors, Array("7".utf8)) == nil)
     #expect(timeline.engine.numErrors == 7)
     try timeline.seek(event: 3)
     try timeline.seek(event: 2)

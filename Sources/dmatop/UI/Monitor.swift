@@ -805,7 +805,12 @@ struct Monitor {
       state.say("pause first: the file of a running kernel is not ours to write", keeps: false)
       return
     }
-    let error = state.timeline.write(file, Array(text.utf8))
+    var error: WriteError?
+    do throws(TraceError) {
+      error = try state.timeline.write(file, Array(text.utf8))
+    } catch {
+      return state.say(error.description)
+    }
     state.say(
       error.map { "write error: \($0)" }
         ?? "wrote dma-api/\(file.rawValue), what-if until time moves"

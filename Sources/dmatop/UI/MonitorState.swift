@@ -210,6 +210,7 @@ struct MonitorState {
 
   /// What is going on, in a word.
   var mode: String {
+    if timeline.isWhatIf { return "what-if" }
     if isPlaying { return "play " + speedName }
     if !timeline.isComplete, failure == nil {
       if !timeline.isFollowing { return isLive ? "paused" : "replay, reading" }

@@ -44,6 +44,7 @@ struct KeyMap: Equatable {
   /// - Parameter changes: what the user asked for on top of the preset.
   init(_ preset: Preset = .standard, changes: [(action: MonitorAction, keys: [Key])] = []) {
     for action in MonitorAction.allCases {
+      keys[action] = []
       for name in action.standardKeys { if let key = KeyName.key(name) { add(key, action) } }
     }
     for (action, names) in preset.changes { set(action, names.compactMap { KeyName.key($0) }) }

@@ -43,6 +43,7 @@ struct ErrorList: RowList {
   ]
 
   var count: Int { content.lines.count }
+  var treeColumn: Int? { 6 }
 
   /// The position of a row's message in the timeline's entries, of a finding its first one.
   func position(_ row: Int) -> Int? {

@@ -24,6 +24,8 @@ protocol RowList {
   func identity(_ row: Int) -> UInt64
   /// Whether something is wrong with it.
   func isError(_ row: Int) -> Bool
+  /// The column that shows the tree; `nil` for the first one with names.
+  var treeColumn: Int? { get }
   /// How deep in a tree it is, and of a group the name by which it is remembered.
   func branch(_ row: Int) -> Branch?
 }
@@ -44,6 +46,7 @@ extension RowList {
   func role(_ row: Int) -> Theme.Role { isError(row) ? .error : .plain }
   func isError(_ row: Int) -> Bool { false }
   func branch(_ row: Int) -> Branch? { nil }
+  var treeColumn: Int? { nil }
 
   /// The texts of a row, for search and copying.
   func line(_ row: Int) -> String {
@@ -79,6 +82,7 @@ struct ArrangedList: RowList {
   func identity(_ row: Int) -> UInt64 { base.identity(order[row]) }
   func isError(_ row: Int) -> Bool { base.isError(order[row]) }
   func branch(_ row: Int) -> Branch? { base.branch(order[row]) }
+  var treeColumn: Int? { base.treeColumn }
 
   /// The rows that all filters let through, sorted by a column.
   static func order(

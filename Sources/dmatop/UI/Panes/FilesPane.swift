@@ -67,12 +67,21 @@ extension MonitorView {
 
   /// The end of what the kernel would have logged until now.
   private func drawLog(_ buffer: inout CellBuffer, _ area: Rectangle, _ state: MonitorState) {
-    drawRule(&buffer, area, "kernel log until now")
+    drawRule(
+      &buffer,
+      area,
+      state.timeline.isWhatIf ? "kernel log until now, what-if" : "kernel log until now"
+    )
     let timeline = state.timeline
     let now = timeline.event
     let generation = timeline.engine.configuration.generation
     let names = timeline.names
     var lines: [String] = []
+    for report in timeline.whatIfReports.reversed() where report.isPrinted {
+      var text = TextBuffer()
+      KernelMessage.append(report, names, generation, to: &text)
+      lines.append(contentsOf: text.string.split(separator: "\n").reversed().map(String.init))
+    }
     for entry in timeline.entries.reversed() where entry.event <= now && entry.report.isPrinted {
       var text = TextBuffer()
       KernelMessage.append(entry.report, names, generation, to: &text)

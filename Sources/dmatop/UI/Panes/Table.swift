@@ -113,8 +113,8 @@ extension MonitorView {
   ) {
     let columns = list.columns
     let branch = list.branch(row)
-    // The first column with names shows the tree.
-    let treeColumn = branch == nil ? nil : shown.first { !columns[$0].isTrailing }
+    let treeColumn =
+      branch == nil ? nil : list.treeColumn ?? shown.first { !columns[$0].isTrailing }
     var x = area.x + gutter
     for index in shown {
       let column = columns[index]

@@ -12,7 +12,7 @@ import Testing
     "TerminalKit": ["CTerminal", "Glibc"],
     "dmatop": [
       "DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint", "TerminalKit",
-      "ArgumentParser", "Dispatch", "Glibc",
+      "ArgumentParser", "Dispatch", "Glibc", "TOMLKit",
     ],
   ]
 
@@ -52,9 +52,10 @@ import Testing
     }
   }
 
-  @Test func oneFileImportsCurses() {
+  @Test(arguments: ["CTerminal", "TOMLKit"])
+  func oneFileImports(_ module: String) {
     let files = Self.files(Fixtures.root + "/Sources").filter {
-      Self.imports($0).contains("CTerminal")
+      Self.imports($0).contains(module)
     }
     #expect(files.count == 1)
   }

@@ -115,19 +115,27 @@ public struct SimulatedRun {
 }
 
 extension SimulatedRun {
-  /// A timeline over a bundled scenario that ends after some events.
-  public static func timeline(
+  /// A reader of a bundled scenario that ends after some events.
+  public static func reader(
     _ name: String,
     events: UInt64,
     faults: String? = nil
-  ) throws -> Timeline {
+  ) throws -> SimulationReader {
     guard var scenario = try ScenarioLibrary.scenario(name) else {
       throw TraceError(path: name, problem: "there is no such scenario")
     }
     scenario.duration = .max / 2
     scenario.machine.hasStacks = true
     if let faults { scenario.faults += FaultPlan.parse(faults) ?? [] }
-    let reader = SimulationReader(Simulation(scenario, eventLimit: events))
-    return try Timeline(reader, options: ReplayOptions())
+    return SimulationReader(Simulation(scenario, eventLimit: events))
+  }
+
+  /// A timeline over a bundled scenario that ends after some events.
+  public static func timeline(
+    _ name: String,
+    events: UInt64,
+    faults: String? = nil
+  ) throws -> Timeline {
+    try Timeline(reader(name, events: events, faults: faults), options: ReplayOptions())
   }
 }

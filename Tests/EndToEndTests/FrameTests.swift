@@ -54,6 +54,22 @@ import Testing
     #expect(table.output.split(separator: "\n").count > 40)
   }
 
+  @Test func theManPageIsUpToDate() throws {
+    let page = try Program.run(["replay", "--man-page"])
+    #expect(page.output == Fixtures.text(Fixtures.root + "/docs/dmatop.1"))
+    #expect(page.output.contains(".SH MONITOR"))
+    let check = try Program.shell(
+      "command -v groff >/dev/null || exit 0; groff -man -ww -z docs/dmatop.1"
+    )
+    #expect(check.status == 0 && check.errors.isEmpty, "\(check.errors)")
+    for shell in ["bash", "zsh", "fish"] {
+      let script = try Program.run(["--generate-completion-script", shell])
+      #expect(script.status == 0)
+      #expect(script.output.contains("snapshot-screen"))
+    }
+    #expect(try Program.shell("dmatop --generate-completion-script bash | bash -n").status == 0)
+  }
+
   /// Whatever a trace calls its devices, drivers and tasks, nothing leaves its cell.
   @Test(arguments: views)
   func hostileNamesStayInTheirCells(_ view: String) throws {

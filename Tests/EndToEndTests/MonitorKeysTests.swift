@@ -67,6 +67,8 @@ import Testing
     #expect(try event("-1h") == 0)
     #expect(try event("-10ms") < 300)
     #expect(try event("3.9") < 300)
+    #expect(try event("0:00:03.9") == event("3.9"))
+    #expect(try event("0:3.9") == event("3.9"))
     #expect(try event("nonsense") == 300)
     let again = try Self.run([.type("b-1ms"), .key(.enter), .type(";;")])
     let once = try Self.run([.type("b-1ms"), .key(.enter)])
@@ -126,7 +128,9 @@ import Testing
     #expect(outcome.picture.contains("what-if"))
     let away = try Self.run(steps + [.type("..")])
     #expect(away.state.timeline.engine.driverFilter.isEmpty)
-    let refused = try Self.run([.type("5o1"), .key(.enter), .type("b#10"), .key(.enter), .type("o")])
+    let refused = try Self.run([
+      .type("5o1"), .key(.enter), .type("b#10"), .key(.enter), .type("o"),
+    ])
     #expect(refused.state.prompt?.kind == .write)
   }
 
@@ -258,6 +262,8 @@ import Testing
     )
     #expect(saved.last?.rows == 18)
     #expect(cleared.state.place.marked.isEmpty)
+    let range = try Self.run([.type("m"), .key(.down), .key(.down), .type("V")])
+    #expect(range.state.place.marked.count == 4)
   }
 
   @Test(arguments: ["rows.csv", "rows.json", "rows.jsonl", "rows.txt"])
@@ -335,6 +341,24 @@ import Testing
     #expect(out.state.mapZoom.isEmpty)
     let deep = try Self.run([.type("7")] + .init(repeating: .key(.enter), count: 20))
     #expect(deep.picture.contains("as close as it gets"))
+  }
+
+  /// Every capture of a real kernel, every view: drawn, filtered, sorted, walked through.
+  @Test(arguments: KernelCase.all)
+  func everyCaptureCanBeLookedAt(_ capture: KernelCase) throws {
+    for view in 1...8 {
+      let outcome = try Self.run(
+        [
+          .type("\(view)"), .key(.enter), .key(.escape), .type("I\\e"), .key(.enter), .key(.delete),
+          .type("x"), .type("x"), .type("b50%"), .key(.enter), .type("tT.,eEwW"), .key(.end),
+          .resize(Size(width: 20, height: 5)), .resize(Size(width: 300, height: 100)),
+        ],
+        path: capture.trace,
+        at: .end
+      )
+      #expect(outcome.picture.contains("dmatop  kernel"))
+      #expect(outcome.state.failure == nil)
+    }
   }
 
   // MARK: Everything else

@@ -86,14 +86,45 @@ import Testing
       "C.UTF-8",
       "80x24",
       """
+      t send-keys r '{' '{' Space; wait_for play
       for size in "20 5" "10 2" "1 1" "300 100" "80 24"; do
         set -- $size; t resize-window -x $1 -y $2; sleep 0.2
+        echo "SIZE $size"; t capture-pane -p
       done
-      wait_for 'F10Quit'; t capture-pane -p; t send-keys q
+      t send-keys Space R; wait_for 'live 16'; wait_for 'F10Quit'; t capture-pane -p; t send-keys q
       """
     )
     #expect(isRestored)
     #expect(screen.contains("live 16"))
+    #expect(!screen.contains("\u{1b}"))
+    // At 300x100 everything is there.
+    let large = screen.split(separator: "\n").drop { $0 != "SIZE 300 100" }.prefix(20)
+    #expect(large.contains { $0.contains("MAPPED BY") })
+    // At 20x5 it is still a monitor.
+    let small = screen.split(separator: "\n").drop { $0 != "SIZE 20 5" }.prefix(6)
+    #expect(small.contains { $0.contains("dmatop") })
+    #expect(small.contains { $0.contains("live") })
+  }
+
+  @Test func theShellStopsItAndBringsItBack() throws {
+    let result = try Program.shell(
+      """
+      d=$(mktemp -d)
+      t() { tmux -L $(basename $d) -f /dev/null "$@"; }
+      wait_for() { for i in $(seq 200); do t capture-pane -p | grep -q -- "$1" && return; sleep 0.05; done; }
+      t new-session -d -x 100 -y 30 "bash --norc -i"
+      t send-keys "PS1='ready> '; stty -a >$d/before; LC_ALL=C.UTF-8 dmatop \(Self.capture)/trace.txt" Enter
+      wait_for ' replay'; t send-keys C-z; wait_for 'Stopped'; wait_for 'ready>'
+      t send-keys "stty -a >$d/stopped; echo SHELL" Enter; wait_for '^SHELL'; t capture-pane -p
+      t send-keys "fg" Enter; wait_for 'DMA ADDR'; t send-keys 2; wait_for MESSAGE; t capture-pane -p
+      t send-keys q; wait_for 'ready>'; t send-keys "stty -a >$d/after; echo DONE" Enter
+      wait_for '^DONE'; t kill-server
+      cmp $d/before $d/stopped && cmp $d/before $d/after && echo RESTORED; rm -rf $d
+      """
+    )
+    #expect(result.output.contains("RESTORED"))
+    #expect(result.output.contains("MESSAGE"))
+    #expect(!result.output.contains("\u{1b}"))
   }
 
   @Test func stopsAndGoesOn() throws {
@@ -126,8 +157,8 @@ import Testing
       echo END; t capture-pane -p | head -2
       t send-keys 5 j j o; t send-keys -l 'nvme'; t send-keys Enter; wait_for 'what-if'
       echo FILES; t capture-pane -p
-      t send-keys 3; wait_for CALLER; t send-keys 4; wait_for 'BYTES OVER'; t send-keys 7; wait_for OCCUP
-      t send-keys 8; wait_for AGE; t send-keys '?'; wait_for 'any other key closes'; t send-keys x
+      t send-keys 3; wait_for KIND; t send-keys 4; wait_for 'BYTES OVER'; t send-keys 7; wait_for OCCUP
+      t send-keys 8; wait_for LIFETIME; t send-keys '?'; wait_for 'any other key closes'; t send-keys x
       t send-keys 1 Enter; wait_for 'history of the address'; echo DETAIL; t capture-pane -p
       t send-keys q; t send-keys r Space; wait_for 'play'; t send-keys Space; t send-keys q
       """

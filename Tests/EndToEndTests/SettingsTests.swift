@@ -58,7 +58,9 @@ import Testing
   @Test func namesWhatItDoesNotKnow() throws {
     let reader = try read("\ncolour = 3\n[keys]\nfly = \"x\"\n[columns]\nerrors = [\"a\"]\n")
     #expect(reader.warnings.count == 3)
-    #expect(reader.warnings.contains { $0.hasPrefix("config.toml:2: there is no setting 'colour'") })
+    #expect(
+      reader.warnings.contains { $0.hasPrefix("config.toml:2: there is no setting 'colour'") }
+    )
     #expect(reader.warnings.contains { $0.hasPrefix("config.toml:4: there is no action 'fly'") })
   }
 

@@ -283,6 +283,7 @@ struct Monitor {
     case .errorsOnly: state.place.errorsOnly.toggle()
     case .tree, .expand, .collapse, .toggleAll: changeTree(action)
     case .mark: markRow()
+    case .markRange: markRange()
     case .unmarkAll: state.place.marked = []
     case .follow: follow()
     case .goTo: argument.isEmpty ? open(.goTo, "") : goTo(argument)
@@ -455,6 +456,20 @@ struct Monitor {
     let identity = list.identity(row)
     if state.place.marked.remove(identity) == nil { state.place.marked.insert(identity) }
     state.moveSelection(to: row + 1)
+  }
+
+  private mutating func markRange() {
+    let list = state.list(glyphs)
+    let row = state.place.selection
+    guard row < list.count else { return }
+    // The marked row that is nearest above, or below when there is none.
+    let marked = state.place.marked
+    let above = (0..<row).last { marked.contains(list.identity($0)) }
+    let below = (row..<list.count).first { marked.contains(list.identity($0)) }
+    guard let other = above ?? below else { return markRow() }
+    for index in min(row, other)...max(row, other) {
+      state.place.marked.insert(list.identity(index))
+    }
   }
 
   private mutating func follow() {

@@ -163,7 +163,9 @@ extension MonitorState {
         let target = word.hasPrefix("+") ? now &+ distance : now - min(now, distance)
         return try timeline.seek(time: target)
       }
-      if let time = Moment.nanoseconds(word) { return try timeline.seek(time: time) }
+      if let time = Moment.nanoseconds(word) ?? Self.clock(word) {
+        return try timeline.seek(time: time)
+      }
       if let marker = timeline.markers.first(where: { $0.text.contains(word) }) {
         return try timeline.seek(event: marker.event)
       }
@@ -173,6 +175,20 @@ extension MonitorState {
         advice: "+10ms, -2s, 12.5, 50%, #1234, start, end, mark a or the text of a marker"
       )
     }
+  }
+
+  /// Nanoseconds of `1:02:03.5` or `2:03.5`: hours, minutes and seconds on the clock of the trace.
+  private static func clock(_ text: String) -> UInt64? {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard (2...3).contains(parts.count), let last = parts.last,
+      let seconds = Moment.nanoseconds(String(last))
+    else { return nil }
+    var total: UInt64 = 0
+    for part in parts.dropLast() {
+      guard let value = UInt64(part), value < 1_000_000 else { return nil }
+      total = total * 60 + value
+    }
+    return total * 60_000_000_000 + seconds
   }
 
   /// Nanoseconds of `10ms`, `2s`, `500us`, `3m`, `1h`; seconds without a unit.

@@ -12,7 +12,7 @@ struct MonitorView {
     var buffer = CellBuffer(size: Size(width: width, height: height), style: theme[.plain])
     state.targets.removeAll(keepingCapacity: true)
     let top = drawHeader(&buffer, &state)
-    let hasKeys = height >= 6
+    let hasKeys = height >= 6 && (state.settings.showsKeys || state.prompt != nil)
     let bottom = height - (hasKeys ? 1 : 0) - (hasMessageLine(state) ? 1 : 0)
     let area = Rectangle(x: 0, y: top, width: width, height: max(0, bottom - top))
     if state.difference != nil {

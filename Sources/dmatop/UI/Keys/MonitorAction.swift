@@ -43,6 +43,7 @@ enum MonitorAction: String, CaseIterable {
   case collapse
   case toggleAll = "toggle-all"
   case mark
+  case markRange = "mark-range"
   case unmarkAll = "unmark-all"
   case follow
   case pause
@@ -128,6 +129,7 @@ enum MonitorAction: String, CaseIterable {
     case .collapse: "close the group"
     case .toggleAll: "open or close all groups"
     case .mark: "mark the row, and go on to the next: export and copy take marked rows"
+    case .markRange: "mark all rows from the last marked one to this one"
     case .unmarkAll: "no row is marked"
     case .follow: "keep the cursor on this row wherever it goes"
     case .pause: "stop or go on: time passes in a trace as it did"
@@ -140,7 +142,7 @@ enum MonitorAction: String, CaseIterable {
     case .nextMessage: "on to the next message, notes and warnings too"
     case .previousMessage: "back to the message before"
     case .goTo:
-      "a moment: +10ms, -2s, 12.5 (seconds), 50%, #1234, start, end, mark a, a marker's text"
+      "a moment: +10ms, -2s, 12.5 (seconds), 0:12.5, 50%, #1234, start, end, mark a, a marker's text"
     case .repeatJump: "the last +time or -time once more"
     case .start: "the beginning"
     case .end: "the end, or what is happening now"
@@ -215,6 +217,7 @@ enum MonitorAction: String, CaseIterable {
     case .collapse: ["-"]
     case .toggleAll: ["*"]
     case .mark: ["m"]
+    case .markRange: ["V"]
     case .unmarkAll: ["U"]
     case .follow: ["F"]
     case .pause: ["Space", "Z"]
@@ -293,7 +296,7 @@ enum MonitorAction: String, CaseIterable {
       .moving
     case .filter, .clearFilter, .pin, .search, .nextMatch, .previousMatch, .sort, .sortLeft,
       .sortRight, .invertSort, .errorsOnly, .tree, .expand, .collapse, .toggleAll, .mark,
-      .unmarkAll, .follow:
+      .markRange, .unmarkAll, .follow:
       .rows
     case .pause, .nextChange, .previousChange, .nextEvent, .previousEvent, .nextError,
       .previousError, .nextMessage, .previousMessage, .goTo, .repeatJump, .start, .end, .slower,

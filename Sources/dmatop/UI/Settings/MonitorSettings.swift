@@ -12,6 +12,8 @@ struct MonitorSettings: Equatable {
   var theme = Theme.standard
   var preset = KeyMap.Preset.standard
   var mouse = true
+  /// The line of keys at the bottom.
+  var showsKeys = true
   var header = Header.full
   /// Mappings that came since the last step are shown in another colour.
   var highlightsNew = true
@@ -40,6 +42,7 @@ struct MonitorSettings: Equatable {
     case theme
     case preset = "keys.preset"
     case header
+    case keyBar = "key_bar"
     case mouse
     case highlight
     case tree
@@ -51,6 +54,7 @@ struct MonitorSettings: Equatable {
       case .theme: "colours"
       case .preset: "keys of which tool"
       case .header: "meters above the view"
+      case .keyBar: "keys in the last line"
       case .mouse: "take the mouse (off leaves text selection to the terminal)"
       case .highlight: "show mappings that came since the last step in another colour"
       case .tree: "begin with mappings grouped by driver, device and type"
@@ -65,7 +69,7 @@ struct MonitorSettings: Equatable {
       case .theme: Theme.all.map(\.name)
       case .preset: KeyMap.Preset.allCases.map(\.rawValue)
       case .header: Header.allCases.map(\.rawValue)
-      case .mouse, .highlight, .tree, .session: ["true", "false"]
+      case .keyBar, .mouse, .highlight, .tree, .session: ["true", "false"]
       case .framesPerSecond: ["5", "10", "20", "30"]
       }
     }
@@ -77,6 +81,7 @@ struct MonitorSettings: Equatable {
     case .theme: theme.name
     case .preset: preset.rawValue
     case .header: header.rawValue
+    case .keyBar: String(showsKeys)
     case .mouse: String(mouse)
     case .highlight: String(highlightsNew)
     case .tree: String(beginsAsTree)
@@ -94,6 +99,7 @@ struct MonitorSettings: Equatable {
     case .theme: theme = Theme(named: value) ?? theme
     case .preset: preset = KeyMap.Preset(rawValue: value) ?? preset
     case .header: header = Header(rawValue: value) ?? header
+    case .keyBar: showsKeys = value == "true"
     case .mouse: mouse = value == "true"
     case .highlight: highlightsNew = value == "true"
     case .tree: beginsAsTree = value == "true"

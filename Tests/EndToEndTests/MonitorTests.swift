@@ -174,7 +174,7 @@ import Testing
       rest = rest[range.upperBound...]
     }
     #expect(screen.contains("wrote dma-api/driver_filter"))
-    #expect(screen.contains("dma_addr=0x6960000"))
+    #expect(screen.contains("dma_addr  0x6960000"))
   }
 
   @Test func comparesMomentsAndTakesTheMouse() throws {
@@ -187,8 +187,8 @@ import Testing
       t send-keys b; t send-keys -l '#250'; t send-keys Enter; wait_for 'event 250/323'; t send-keys B
       t send-keys D; wait_for GROWTH; echo DIFFERENCE; t capture-pane -p; t send-keys q
       click() { t send-keys -l "$(printf '\\033[<0;%d;%dM' $1 $2)"; t send-keys -l "$(printf '\\033[<0;%d;%dm' $1 $2)"; }
-      click 2 5; wait_for 'event [01]/323'; echo STRIP; t capture-pane -p | head -2
-      click 20 6; wait_for RULE; echo TAB; t capture-pane -p | head -7
+      click 2 6; wait_for 'event [01]/323'; echo STRIP; t capture-pane -p | head -2
+      click 20 7; wait_for RULE; echo TAB; t capture-pane -p | head -9
       t send-keys q
       """
     )

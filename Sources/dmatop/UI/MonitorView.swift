@@ -64,7 +64,6 @@ struct MonitorView {
       line.append(("event", "\(timeline.event)" + ofAll(timeline)))
       line.append(("time", time(state)))
       if let rate = state.eventRate { line.append(("events/s", Self.short(rate))) }
-      if let deltas = state.deltas() { line.append(("A to B", deltas)) }
       drawPairs(&buffer, y, line, alarming: engine.errorCount > 0 ? "errors" : nil)
       y += 1
       if header == .full, buffer.height >= 12 {
@@ -80,6 +79,10 @@ struct MonitorView {
           alarming: nil
         )
         y += 1
+        if let deltas = state.deltas() {
+          drawPairs(&buffer, y, [("A to B", deltas)], alarming: nil)
+          y += 1
+        }
         drawStrip(&buffer, y, state)
         state.targets.append(
           MonitorState.Target(x: 1, y: y, width: buffer.width - 2, height: 1, kind: .strip)
@@ -351,12 +354,16 @@ struct MonitorView {
         keys.append((key + second, word, action))
       }
       add(.help, "Help")
-      add(.quit, "Quit")
+      add(.quit, state.difference == nil ? "Quit" : "Close")
       if buffer.width >= 60 { add(.pause, state.isMoving ? "Pause" : "Play") }
       pair(.nextChange, .previousChange, "Step")
       pair(.nextError, .previousError, "Error")
       add(.goTo, "GoTo")
       switch state.view {
+      case _ where state.difference != nil:
+        add(.filter, "Filter")
+        add(.sort, "Sort")
+        add(.export, "Save")
       case .mappings:
         add(.filter, "Filter")
         add(.tree, "Tree")

@@ -25,6 +25,11 @@ struct AddressRegion {
         regions.append(AddressRegion(start: mapping.dmaAddress, end: stop, mappings: [mapping]))
       }
     }
+    // Whole pages read better.
+    for index in regions.indices {
+      regions[index].start &= ~0xFFF
+      if regions[index].end < ~0xFFF { regions[index].end = (regions[index].end + 0xFFF) & ~0xFFF }
+    }
     return regions
   }
 
@@ -64,26 +69,36 @@ struct AddressRegion {
     return regions
   }
 
-  /// Addresses of one of `cells` equal parts.
-  func cell(_ index: Int, of cells: Int) -> Range<UInt64> {
-    let width = max(1, (end - start) / UInt64(max(cells, 1)))
-    let from = start &+ width &* UInt64(index)
-    let to = index == cells - 1 ? end : min(end, from &+ width)
-    return min(from, end)..<max(min(from, end), to)
+  /// Bytes of a part when there are at most `cells` of them: whole cachelines.
+  private func partWidth(_ cells: Int) -> UInt64 {
+    let width = (end - start) / UInt64(max(cells, 1))
+    let isExact = width * UInt64(max(cells, 1)) == end - start
+    return max(64, (width + (isExact ? 63 : 64)) / 64 * 64)
   }
 
-  /// How much of each of `cells` equal parts is mapped, 0 … 1.
+  /// Addresses of one of `cells` equal parts; empty behind the end.
+  func cell(_ index: Int, of cells: Int) -> Range<UInt64> {
+    let width = partWidth(cells)
+    let (distance, overflow) = width.multipliedReportingOverflow(by: UInt64(max(index, 0)))
+    guard !overflow, distance < end - start else { return end..<end }
+    let from = start + distance
+    return from..<(end - from > width ? from + width : end)
+  }
+
+  /// How much of each of `cells` equal parts is mapped, 0 … 1; fewer parts when a part would be less
+  /// than a cacheline.
   func occupancy(_ cells: Int) -> [Double] {
-    var parts = [Double](repeating: 0, count: cells)
-    let width = max(1, Double(end - start) / Double(cells))
+    let width = partWidth(cells)
+    let count = min(cells, Int(min((end - start + width - 1) / width, UInt64(cells))))
+    var parts = [Double](repeating: 0, count: max(count, 1))
     for mapping in mappings {
-      let from = mapping.dmaAddress > start ? Double(mapping.dmaAddress - start) : 0
-      let to = Double(min(Self.stop(mapping), end) - start)
-      var cell = max(0, min(cells - 1, Int(from / width)))
-      while cell < cells, Double(cell) * width < to {
-        let low = max(from, Double(cell) * width)
-        let high = min(to, Double(cell + 1) * width)
-        if high > low { parts[cell] += (high - low) / width }
+      let from = mapping.dmaAddress > start ? mapping.dmaAddress - start : 0
+      let to = min(Self.stop(mapping), end) - start
+      var cell = min(parts.count - 1, Int(from / width))
+      while cell < parts.count, UInt64(cell) * width < to {
+        let low = max(from, UInt64(cell) * width)
+        let high = min(to, UInt64(cell) * width + width)
+        if high > low { parts[cell] += Double(high - low) / Double(width) }
         cell += 1
       }
     }

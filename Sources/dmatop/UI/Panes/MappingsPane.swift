@@ -58,12 +58,7 @@ extension MonitorView {
         + "+\(mapping.size)"
     )
     var lines: [(text: String, role: Theme.Role)] = []
-    let pairs = MappingField.allCases.map { field -> String in
-      var text = field.value(of: mapping, in: context).display
-      if field == .size { text = "\(mapping.size) (\(FieldValue.bytes(mapping.size)))" }
-      return "\(field.rawValue)=\(text)"
-    }
-    lines.append((pairs.joined(separator: "  "), .plain))
+    lines += fieldLines(mapping, context, width: area.width - 2).map { ($0, .plain) }
     let stack = names.stacks[mapping.stack].map { names.symbols.string($0) }
     if !stack.isEmpty { lines.append(("mapped at: " + stack.joined(separator: " < "), .label)) }
     let partners = partners(of: mapping, context)
@@ -86,6 +81,36 @@ extension MonitorView {
     )
     let inner = area.inset(top: 1)
     drawLines(&buffer, inner, lines, scroll: &state.detailScroll)
+  }
+
+  /// All fields of a mapping, in columns.
+  private func fieldLines(
+    _ mapping: Mapping,
+    _ context: MappingContext,
+    width: Int
+  ) -> [String] {
+    let pairs = MappingField.allCases.map { field -> String in
+      var text = field.value(of: mapping, in: context).display
+      if field == .size { text = "\(mapping.size) (\(FieldValue.bytes(mapping.size)))" }
+      var name = field.rawValue
+      if name.hasSuffix("_ns") { name.removeLast(3) }
+      return name + String(repeating: " ", count: max(1, 10 - name.count)) + text
+    }
+    let columns = max(1, width / 36)
+    let columnWidth = width / columns
+    var lines: [String] = []
+    var line = ""
+    for pair in pairs {
+      // What is longer takes the room of the next column too.
+      let used = (line.count + columnWidth - 1) / columnWidth * columnWidth
+      if !line.isEmpty, used + pair.count > width {
+        lines.append(line)
+        line = pair
+      } else {
+        line += String(repeating: " ", count: line.isEmpty ? 0 : max(1, used - line.count)) + pair
+      }
+    }
+    return lines + [line]
   }
 
   /// Other mappings of the cacheline in which a mapping begins.

@@ -213,7 +213,11 @@ extension MonitorView {
     }
   }
 
+  /// A text in lines of at most `width` columns, without blanks before it; one that fits keeps the
+  /// blanks in it.
   static func wrapped(_ text: String, width: Int) -> [String] {
+    let bare = String(text.drop { $0 == " " })
+    if CellWidth.of(bare) <= width { return [bare] }
     var lines: [String] = []
     var line = ""
     for word in text.split(separator: " ") {

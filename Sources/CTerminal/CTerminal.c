@@ -122,6 +122,16 @@ static void prepare_crash_text(void) {
   signals_set_crash_text(text, length);
 }
 
+// Ctrl-S and Ctrl-Q would stop and start the output, Ctrl-V and Ctrl-O be eaten by the driver.
+static void free_control_keys(void) {
+  struct termios modes;
+  if (tcgetattr(fileno(keyboard), &modes) != 0) return;
+  modes.c_iflag &= ~(tcflag_t)IXON;
+  modes.c_lflag &= ~(tcflag_t)IEXTEN;
+  tcsetattr(fileno(keyboard), TCSADRAIN, &modes);
+  def_prog_mode();  // what comes back after a stop
+}
+
 terminal_status terminal_open(void) {
   if (screen != NULL) return TERMINAL_ALREADY_OPEN;
   if (!isatty(STDOUT_FILENO)) return TERMINAL_OUTPUT_IS_NO_TTY;
@@ -158,6 +168,7 @@ terminal_status terminal_open(void) {
   // The standard second makes Escape feel dead. Over a slow line users can ask for more.
   if (getenv("ESCDELAY") == NULL) set_escdelay(25);
   scrollok(stdscr, FALSE);
+  free_control_keys();
   prepare_crash_text();
   signals_install();
   terminal_adopt_size();  // it may have changed before the handler was there

@@ -38,4 +38,6 @@ public struct Finding: Sendable {
   public var site: String?
   public var stack: [String] = []
   public var origin: Origin?
+  /// Events that had been applied when it came up, its own included; 0 for the capture as a whole.
+  public var eventNumber: UInt64 = 0
 }

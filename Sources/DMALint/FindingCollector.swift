@@ -6,8 +6,22 @@ import DMATrace
 /// A report is a message, a finding is a mistake: what dma-debug says several times about one call
 /// (a message for each segment of a list) is one finding with a count.
 public struct FindingCollector {
+  /// Findings beyond these are counted only: a trace must not be able to fill memory.
+  public static let maximumFindings = 20_000
+
   public private(set) var findings: [Finding] = []
+  /// Findings that were not kept.
+  public private(set) var omitted: UInt64 = 0
   private let path: String
+  /// Findings of rules beyond the kernel by rule, device and sites: one finding for each.
+  private var beyond: [BeyondKey: Int] = [:]
+
+  private struct BeyondKey: Hashable {
+    var rule: String
+    var device: DeviceID
+    var stack: UInt32
+    var mappedStack: UInt32
+  }
   private var lastEvent: UInt64?
   /// Findings of the last event, by position.
   private var ofLastEvent: [(kind: Report.Kind, device: DeviceID, position: Int)] = []
@@ -35,8 +49,52 @@ public struct FindingCollector {
       return
     }
     if report.kind == .poolGrown { poolGrowth = findings.count }
+    guard hasRoom() else { return }
     ofLastEvent.append((report.kind, report.device, findings.count))
     findings.append(finding(rule, report, names, generation))
+  }
+
+  private mutating func hasRoom() -> Bool {
+    if findings.count < Self.maximumFindings { return true }
+    omitted += 1
+    return false
+  }
+
+  /// Takes in a mistake beyond the kernel's rules.
+  public mutating func add(_ verdict: Judge.Verdict, _ engine: DMADebug, _ names: TraceNames) {
+    let event = verdict.event
+    let key = BeyondKey(
+      rule: verdict.rule.id,
+      device: event.device,
+      stack: event.stack,
+      mappedStack: verdict.mapping?.stack ?? StackTable.none
+    )
+    if let position = beyond[key] {
+      findings[position].count += verdict.count
+      return
+    }
+    guard hasRoom() else { return }
+    beyond[key] = findings.count
+    findings.append(
+      Finding(
+        rule: verdict.rule,
+        path: path,
+        line: event.line,
+        time: event.time,
+        task: event.task == NameTable.unknown ? nil : names.tasks.string(event.task),
+        pid: event.pid,
+        cpu: event.cpu,
+        device: event.device == .unknown ? nil : names.devices.string(event.device.rawValue),
+        driver: event.device == .unknown
+          ? nil : names.drivers.string(engine.driver(of: event.device).rawValue),
+        message: verdict.message,
+        count: verdict.count,
+        site: names.callSite(stack: event.stack),
+        stack: Self.frames(event.stack, names),
+        origin: verdict.mapping.map { origin($0, names) },
+        eventNumber: engine.eventCount
+      )
+    )
   }
 
   private func finding(
@@ -61,13 +119,13 @@ public struct FindingCollector {
       message: words.string,
       site: names.callSite(stack: event.stack),
       stack: Self.frames(event.stack, names),
-      origin: origin(report, names)
+      origin: report.mapping.map { origin($0, names) },
+      eventNumber: report.eventNumber + 1
     )
   }
 
-  private func origin(_ report: Report, _ names: TraceNames) -> Finding.Origin? {
-    guard let mapping = report.mapping else { return nil }
-    return Finding.Origin(
+  private func origin(_ mapping: Mapping, _ names: TraceNames) -> Finding.Origin {
+    Finding.Origin(
       line: mapping.line,
       time: mapping.time,
       task: mapping.task == NameTable.unknown ? nil : names.tasks.string(mapping.task),

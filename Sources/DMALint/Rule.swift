@@ -19,114 +19,155 @@ public enum Severity: String, Sendable, CaseIterable, Comparable {
   }
 }
 
-/// A check, known by an id and a name that never change.
+/// How sure a finding is.
+public enum Precision: String, Sendable {
+  /// The trace shows the mistake itself.
+  case proved
+  /// The trace shows what hardly anything but the mistake explains.
+  case strong
+  /// Worth a look.
+  case hint
+}
+
+/// A check, known by an id and a name that never change, with its documentation.
 public struct Rule: Sendable, Equatable {
   public let id: String
   public let name: String
+  /// Unless the configuration says otherwise.
   public let severity: Severity
+  public let precision: Precision
   /// One line.
   public let summary: String
+  /// What the kernel says, in the form of its source; `nil` beyond the kernel.
+  public let kernelWords: String?
+  /// What the mistake does.
+  public let why: String
+  /// What to do about it.
+  public let fix: String
+  /// Keys of the configuration that change it, beside the severity.
+  public let keys: [String]
+  /// The smallest trace that has exactly this finding; `nil` when no short trace can.
+  public let bad: RuleExample?
+  /// The same done rightly.
+  public let good: RuleExample?
 
-  init(_ id: String, _ name: String, _ severity: Severity, _ summary: String) {
+  init(
+    _ id: String,
+    _ name: String,
+    _ severity: Severity,
+    _ precision: Precision,
+    _ summary: String,
+    kernelWords: String?,
+    why: String,
+    fix: String,
+    keys: [String] = [],
+    bad: RuleExample? = nil,
+    good: RuleExample? = nil
+  ) {
     self.id = id
     self.name = name
     self.severity = severity
+    self.precision = precision
     self.summary = summary
+    self.kernelWords = kernelWords
+    self.why = why
+    self.fix = fix
+    self.keys = keys
+    self.bad = bad
+    self.good = good
+  }
+
+  public static func == (a: Rule, b: Rule) -> Bool { a.id == b.id }
+
+  /// The rule of an id or a name.
+  public init?(named name: String) {
+    guard
+      let rule = Self.all.first(where: {
+        $0.id.lowercased() == name.lowercased() || $0.name == name.lowercased()
+      })
+    else { return nil }
+    self = rule
+  }
+
+  /// Whether a selector means it: its id, its name, the beginning of its id (`DMA1`), or `ALL`.
+  public func matches(_ selector: String) -> Bool {
+    selector == "ALL" || selector == name || !selector.isEmpty && id.hasPrefix(selector)
   }
 }
 
-extension Rule {
-  /// The rule for a message of the kernel; `nil` for lines that are no finding.
-  public init?(_ kind: Report.Kind) {
-    switch kind {
-    case .freeInvalidAddress:
-      self.init("DMA001", kind.name, .error, "unmap of an address that is an error")
-    case .freeNotAllocated:
-      self.init("DMA002", kind.name, .error, "unmap of something that is not mapped")
-    case .freeDifferentSize:
-      self.init("DMA003", kind.name, .error, "unmap with another size than mapped")
-    case .freeWrongFunction: self.init("DMA004", kind.name, .error, "unmap with the wrong function")
-    case .freeDifferentCPUAddress:
-      self.init("DMA005", kind.name, .error, "free with another CPU address than allocated")
-    case .freeDifferentSGCount:
-      self.init("DMA006", kind.name, .error, "unmap of a list with another entry count")
-    case .freeDifferentDirection:
-      self.init("DMA007", kind.name, .error, "unmap with another direction than mapped")
-    case .mapErrorNotChecked:
-      self.init("DMA008", kind.name, .error, "dma_mapping_error() was never asked")
-    case .freeDifferentAttributes:
-      self.init("DMA009", kind.name, .error, "unmap with other attributes than mapped")
-    case .syncNotAllocated:
-      self.init("DMA010", kind.name, .error, "sync of something that is not mapped")
-    case .syncOutsideRange:
-      self.init("DMA011", kind.name, .error, "sync beyond the end of the mapping")
-    case .syncDifferentDirection:
-      self.init("DMA012", kind.name, .error, "sync with another direction than mapped")
-    case .syncReadOnlyForCPU:
-      self.init("DMA013", kind.name, .error, "sync for the CPU of memory for the device")
-    case .syncWriteOnlyToDevice:
-      self.init("DMA014", kind.name, .error, "sync for the device of memory for the CPU")
-    case .syncDifferentSGCount:
-      self.init("DMA015", kind.name, .error, "sync of a list with another entry count")
-    case .overlappingCacheline:
-      self.init("DMA016", kind.name, .error, "mapping of a cacheline that is mapped")
-    case .segmentTooLong:
-      self.init("DMA017", kind.name, .error, "sg segment longer than the device takes")
-    case .segmentAcrossBoundary:
-      self.init("DMA018", kind.name, .error, "sg segment across a boundary")
-    case .mapsStack: self.init("DMA023", kind.name, .error, "mapping of memory on a stack")
-    case .mapsKernelText:
-      self.init("DMA024", kind.name, .error, "mapping of kernel text or read-only data")
-    case .mapsVmalloc:
-      self.init("DMA025", kind.name, .error, "mapping of vmalloc memory by its CPU address")
-    case .mapsInvalidArea:
-      self.init("DMA026", kind.name, .error, "mapping of an address that is no memory")
-    case .mapsRAMAsResource:
-      self.init("DMA027", kind.name, .error, "RAM mapped with dma_map_resource()")
-    case .pendingAtUnbind:
-      self.init("DMA019", kind.name, .error, "mappings left when the driver was unbound")
-    case .exceededOverlap:
-      self.init("DMA020", kind.name, .error, "more than 7 mappings share a cacheline")
-    case .poolGrown:
-      self.init("DMA021", kind.name, .note, "more mappings than dma-debug had entries for")
-    case .outOfMemory: self.init("DMA022", kind.name, .warning, "dma-debug ran out of memory")
-    case .filterEnabled, .filterDisabled: return nil
-    }
+/// A short trace that shows a mistake, or how it is done rightly.
+public struct RuleExample: Sendable {
+  /// Lines without what stands before the name of the event. `raw:` makes a line of the file.
+  let setup: [String]
+  /// Lines that come `count` times; `{n}` is the number of the turn in hexadecimal.
+  let cycle: [String]
+  let count: Int
+  let end: [String]
+  /// The kernel that it needs.
+  public let kernel: String
+  /// Caches are coherent, as on x86; otherwise dmatop is told with --dma-alignment.
+  public let isCoherentMachine: Bool
+  public let isComplete: Bool
+
+  init(
+    setup: [String],
+    cycle: [String] = [],
+    count: Int = 0,
+    end: [String] = [],
+    kernel: String = "7.3",
+    isCoherentMachine: Bool = true,
+    isComplete: Bool = false
+  ) {
+    self.setup = setup
+    self.cycle = cycle
+    self.count = count
+    self.end = end
+    self.kernel = kernel
+    self.isCoherentMachine = isCoherentMachine
+    self.isComplete = isComplete
   }
 
-  static let lostEvents = Rule(
-    "TRC001",
-    "lost-events",
-    .warning,
-    "the tracer lost events"
-  )
-  static let overwritten = Rule(
-    "TRC002",
-    "overwritten-events",
-    .warning,
-    "the oldest events were overwritten"
-  )
-  static let noDMAEvents = Rule(
-    "TRC003",
-    "no-dma-events",
-    .warning,
-    "the trace has no dma events"
-  )
-  static let malformed = Rule(
-    "TRC004",
-    "malformed-lines",
-    .warning,
-    "lines that could not be understood"
-  )
-  static let cutOff = Rule(
-    "TRC005",
-    "cut-off",
-    .note,
-    "the last line is cut off"
-  )
+  /// The trace as the kernel's `trace` file has it.
+  public var trace: String {
+    var lines = setup
+    for turn in 0..<count {
+      let number = String(0x100 + turn, radix: 16)
+      lines += cycle.map { line in
+        line.split(separator: "{n}", omittingEmptySubsequences: false).joined(separator: number)
+      }
+    }
+    lines += end
+    var text = "# tracer: nop\n#\n# linux \(kernel)\n#\n"
+    var micro = 0
+    for line in lines {
+      if line.hasPrefix("raw:") {
+        text += line.dropFirst(4) + "\n"
+      } else if line.hasPrefix("raw-end:") {
+        text += line.dropFirst(8)
+      } else {
+        micro += 1
+        let digits = String(micro)
+        let time = "1." + String(repeating: "0", count: 6 - digits.count) + digits
+        text += "           alpha-1       [000] .....     \(time): \(line)\n"
+      }
+    }
+    return text
+  }
 
-  /// Every rule, by id.
-  public static let all: [Rule] =
-    Report.Kind.allCases.compactMap { Rule($0) }.sorted { $0.id < $1.id }
-    + [lostEvents, overwritten, noDMAEvents, malformed, cutOff]
+  /// The events as documentation shows them.
+  public var excerpt: String {
+    func clean(_ line: String) -> String {
+      for mark in ["raw:", "raw-end:"] where line.hasPrefix(mark) {
+        return String(line.dropFirst(mark.count).drop { $0 == " " })
+      }
+      return line
+    }
+    var lines = setup.map(clean)
+    if !cycle.isEmpty {
+      lines.append("# \(count) times, {n} counting:")
+      lines += cycle.map { "  " + clean($0) }
+    }
+    lines += end.map(clean)
+    return lines.joined(separator: "\n")
+  }
 }

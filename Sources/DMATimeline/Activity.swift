@@ -20,6 +20,8 @@ public struct Activity: Sendable {
     public var peakLive: UInt32 = 0
     /// Times that data was bounced through swiotlb.
     public var bounces: UInt32 = 0
+    /// Events of any kind; counted for all together only.
+    public var events: UInt32 = 0
 
     mutating func add(_ other: Piece) {
       maps &+= other.maps
@@ -28,6 +30,7 @@ public struct Activity: Sendable {
       peakBytes = max(peakBytes, other.peakBytes)
       peakLive = max(peakLive, other.peakLive)
       bounces &+= other.bounces
+      events &+= other.events
     }
   }
 
@@ -38,10 +41,10 @@ public struct Activity: Sendable {
     fileprivate var live: UInt32 = 0
     fileprivate var liveBytes: UInt64 = 0
 
-    /// What happened up to and including a piece.
-    public func sum(through piece: Int) -> Piece {
+    /// What happened in all.
+    public var sum: Piece {
       var sum = Piece()
-      for part in pieces.prefix(piece + 1) { sum.add(part) }
+      for part in pieces { sum.add(part) }
       return sum
     }
   }
@@ -68,6 +71,26 @@ public struct Activity: Sendable {
     return Int(min(distance >> shift, UInt64(Self.pieces - 1)))
   }
 
+  /// How often something happened in a second, over the second before `now` or what there is of it;
+  /// `nil` when that is less than ten milliseconds.
+  public func rate(_ series: Series, at now: UInt64, _ value: (Piece) -> UInt64) -> UInt64? {
+    let last = piece(at: now)
+    let count = max(1, Int(min(1_000_000_000 >> shift, UInt64(Self.pieces))))
+    let first = max(0, last + 1 - count)
+    let begin = start + UInt64(first) << shift
+    guard now > begin, now - begin >= 10_000_000 else { return nil }
+    var sum: UInt64 = 0
+    for index in first...last where index < series.pieces.count {
+      sum += value(series.pieces[index])
+    }
+    return UInt64(Double(sum) * 1e9 / Double(now - begin))
+  }
+
+  /// Bytes that a copy takes when everything in it has changed, about.
+  var approximateBytes: Int {
+    devices.reduce(1 << 10) { $0 + $1.pieces.count * MemoryLayout<Piece>.stride }
+  }
+
   /// Takes in an event that was just applied, with its changes.
   @inline(__always)
   mutating func observe(_ event: borrowing DMAEvent, _ engine: inout DMADebug) {
@@ -78,6 +101,8 @@ public struct Activity: Sendable {
     let distance = event.time > start ? event.time - start : 0
     while distance >> shift >= UInt64(Self.pieces) { widen() }
     current = max(current, Int(distance >> shift))
+    Self.fill(&total, current)
+    total.pieces[current].events &+= 1
     switch event.kind {
     case .syncSingleForCPU, .syncSingleForDevice, .syncSGForCPU, .syncSGForDevice:
       with(event.device) { series, piece in series.pieces[piece].syncs &+= 1 }

@@ -113,6 +113,14 @@ public struct FilterExpression {
           isAboutField: true
         )
       }
+      // What is asked of one field may be one of several things.
+      if comparison == .equal, value.contains("|") {
+        var choices: [Term] = []
+        for part in value.split(separator: "|").map(String.init) {
+          choices.append(try parse(split(part) != nil ? part : "\(field)=\(part)", fields))
+        }
+        return .any(choices)
+      }
       if comparison == nil {
         if value.hasPrefix("~") {
           return .fieldPattern(field, try pattern(String(value.dropFirst())))
@@ -120,9 +128,17 @@ public struct FilterExpression {
         let choices = value.split(separator: "|").map { Term.fieldWord(field, $0.lowercased()) }
         return choices.count == 1 ? choices[0] : .any(choices)
       }
-      return .compare(field, comparison ?? .equal, value.lowercased(), quantity(value))
+      let isAddress = addressFields.contains(field)
+      let number = isAddress ? address(value) : quantity(value)
+      if number == nil, isAddress || numericFields.contains(field) {
+        throw ParseError(description: "'\(value)' is no \(isAddress ? "address" : "number")")
+      }
+      return .compare(field, comparison ?? .equal, value.lowercased(), number)
     }
-    let choices = word.split(separator: "|").map { Term.word($0.lowercased()) }
+    var choices: [Term] = []
+    for part in word.split(separator: "|").map(String.init) {
+      choices.append(split(part) != nil ? try parse(part, fields) : .word(part.lowercased()))
+    }
     return choices.count == 1 ? choices[0] : .any(choices)
   }
 
@@ -151,6 +167,24 @@ public struct FilterExpression {
     // A device name such as 0000:00:1f.2 is a word, not a field.
     guard rest.hasPrefix(":"), field.first?.isLetter == true, rest.count > 1 else { return nil }
     return (field, nil, String(rest.dropFirst()))
+  }
+
+  /// Fields whose values are addresses, written in hexadecimal with or without `0x`.
+  private static let addressFields: Set<String> = [
+    "dma_addr", "phys_addr", "cpu_addr", "cacheline",
+  ]
+
+  /// Fields whose values are other numbers.
+  private static let numericFields: Set<String> = {
+    var names = Set(MappingField.allCases.filter(\.isNumeric).map(\.rawValue))
+    names.formUnion(EventField.allCases.filter(\.isNumeric).map(\.rawValue))
+    names.formUnion(names.filter { $0.hasSuffix("_ns") }.map { String($0.dropLast(3)) })
+    return names.subtracting(addressFields)
+  }()
+
+  private static func address(_ text: String) -> UInt64? {
+    UInt64(text.lowercased().hasPrefix("0x") ? text.dropFirst(2) : text[...], radix: 16)
+      ?? quantity(text)
   }
 
   /// A number with a unit of size (k, M, G: powers of 1024) or time (ns, us, ms, s, min, h).

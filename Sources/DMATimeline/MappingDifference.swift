@@ -38,13 +38,27 @@ public struct MappingDifference: Sendable {
     }
   }
 
-  /// - Parameters: what was alive at the two moments of one trace.
-  public init(from first: [Mapping], to second: [Mapping]) {
+  /// - Parameters:
+  ///   - first: what was alive at one moment of a trace.
+  ///   - second: what was alive at another.
+  ///   - names: so that several ways to one function count as one site.
+  public init(from first: [Mapping], to second: [Mapping], names: TraceNames) {
+    var stacks: [String: UInt32] = [:]
+    var known: [UInt32: UInt32] = [:]
+    func canonical(_ stack: UInt32) -> UInt32 {
+      if let stack = known[stack] { return stack }
+      guard let name = names.callSite(stack: stack) else { return stack }
+      let first = stacks[name] ?? stack
+      stacks[name] = first
+      known[stack] = first
+      return first
+    }
     var table: [Key: Group] = [:]
     func change(_ mapping: Mapping, _ body: (inout Group) -> Void) {
       let site = mapping.stack == StackTable.none ? mapping.site : NameTable.unknown
-      let key = Key(device: mapping.device.rawValue, stack: mapping.stack, site: site)
-      var group = table[key] ?? Group(device: mapping.device, stack: mapping.stack, site: site)
+      let stack = mapping.stack == StackTable.none ? mapping.stack : canonical(mapping.stack)
+      let key = Key(device: mapping.device.rawValue, stack: stack, site: site)
+      var group = table[key] ?? Group(device: mapping.device, stack: stack, site: site)
       body(&group)
       table[key] = group
     }

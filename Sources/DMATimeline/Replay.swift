@@ -72,7 +72,11 @@ public struct Replay {
   public private(set) var batch = EventBatch()
   private var position = 0
 
-  public private(set) var engine: DMADebug
+  /// The state. Lent, not copied: whoever keeps it makes the next event copy what it changes.
+  public var engine: DMADebug {
+    @inline(__always) _read { yield state }
+  }
+  private var state: DMADebug
   public let origin: GenerationOrigin
 
   /// The time of the last event that was applied.
@@ -86,8 +90,8 @@ public struct Replay {
     var descriptions: [(DeviceID, DeviceDescription)] = []
     if let table = options.devices { descriptions = table.intern(into: &reader.names) }
     let (generation, origin) = try Self.generation(options, &reader, &waiting, &hasEnded)
-    engine = DMADebug(options.configuration(generation))
-    for (device, description) in descriptions { engine.describe(device, description) }
+    state = DMADebug(options.configuration(generation))
+    for (device, description) in descriptions { state.describe(device, description) }
     self.origin = origin
     self.reader = reader
     waiting.reverse()
@@ -177,27 +181,27 @@ public struct Replay {
     let event = batch.events[position]
     position += 1
     time = event.time
-    if let currentNames { engine.apply(event, in: batch, names: currentNames) }
+    if let currentNames { state.apply(event, in: batch, names: currentNames) }
   }
 
   /// Moves the reports since the last call to `sink`.
   public mutating func takeReports(_ sink: inout [Report]) {
-    engine.takeReports(&sink)
+    state.takeReports(&sink)
   }
 
   /// Gives up what was mapped and freed since the last call.
   public mutating func drainChanges(_ body: (MappingChange) -> Void) {
-    engine.drainChanges(body)
+    state.drainChanges(body)
   }
 
   /// Makes the engine keep what is mapped and freed for ``drainChanges(_:)``.
   public mutating func collectChanges() {
-    engine.collectsChanges = true
+    state.collectsChanges = true
   }
 
   /// Tells the engine that the trace is over.
   public mutating func finish() {
-    engine.finish(names: names)
+    state.finish(names: names)
   }
 
   /// Applies the next event, unless a moment has come.
@@ -226,7 +230,7 @@ public struct Replay {
     step()
     switch moment {
     case .end, .time: break
-    case .event(let number): hasMet = engine.eventCount == number
+    case .event(let number): hasMet = state.eventCount == number
     case .marker, .snapshot:
       hasMet =
         event.kind == .marker

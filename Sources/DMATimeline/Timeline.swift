@@ -27,6 +27,7 @@ public final class Timeline {
     var time: UInt64
     var mark: ReaderMark
     var engine: DMADebug
+    var activity: Activity
     var bytes: Int
   }
 
@@ -34,6 +35,8 @@ public final class Timeline {
   private struct Walker {
     var reader: any RewindableReader
     var engine: DMADebug
+    /// What the devices did until here.
+    var activity: Activity
     var batch = EventBatch()
     private var spare = EventBatch()
     var position = 0
@@ -45,11 +48,13 @@ public final class Timeline {
     init(
       reader: any RewindableReader,
       engine: DMADebug,
+      activity: Activity = Activity(),
       event: UInt64 = 0,
       time: UInt64 = 0
     ) {
       self.reader = reader
       self.engine = engine
+      self.activity = activity
       self.event = event
       self.time = time
     }
@@ -95,6 +100,7 @@ public final class Timeline {
       event += 1
       time = next.time
       if let names { engine.apply(next, in: batch, names: names) }
+      activity.observe(next, &engine)
     }
   }
 
@@ -117,10 +123,10 @@ public final class Timeline {
   @exclusivity(unchecked) public private(set) var entries: [Entry] = []
   /// Messages of errors ever, also beyond those that are kept.
   public private(set) var entryCount: UInt64 = 0
+  /// Those of them that are errors.
+  public private(set) var errorEntryCount: UInt64 = 0
   @exclusivity(unchecked) public private(set) var markers: [Marker] = []
   @exclusivity(unchecked) public private(set) var density = EventDensity()
-  /// What the devices did, in everything that was read.
-  @exclusivity(unchecked) public private(set) var activity = Activity()
   /// Time of the first event.
   @exclusivity(unchecked) public private(set) var firstTime: UInt64 = 0
 
@@ -158,8 +164,17 @@ public final class Timeline {
       reader = try reader.resumed(at: start)
       waiting = []
     }
-    checkpoints = [Checkpoint(event: 0, time: 0, mark: start, engine: engine, bytes: 0)]
     engine.collectsChanges = true
+    checkpoints = [
+      Checkpoint(
+        event: 0,
+        time: 0,
+        mark: start,
+        engine: engine,
+        activity: Activity(),
+        bytes: 0
+      )
+    ]
     head = Walker(reader: reader, engine: engine)
     waiting.reverse()
   }
@@ -222,7 +237,6 @@ public final class Timeline {
   private func note(_ position: Int) {
     if head.event == 1 { firstTime = head.time }
     density.add(head.time)
-    activity.observe(head.batch.events[position], &head.engine)
     if head.batch.events[position].kind == .marker { noteMarker(head.batch.events[position]) }
     if head.engine.hasReports { takeReports() }
   }
@@ -239,6 +253,7 @@ public final class Timeline {
     head.engine.takeReports(&reports)
     for report in reports {
       entryCount += 1
+      if report.kind.isError { errorEntryCount += 1 }
       density.addError(report.event.time)
       if entries.count < Self.maximumEntries {
         entries.append(Entry(event: head.event, report: report))
@@ -255,15 +270,14 @@ public final class Timeline {
   private func leaveCheckpoint() {
     guard waiting.isEmpty, head.event >= (checkpoints.last?.event ?? 0) + spacing else { return }
     forget()
-    let bytes = head.engine.approximateBytes
-    var engine = head.engine
-    engine.collectsChanges = false
+    let bytes = head.engine.approximateBytes + head.activity.approximateBytes
     checkpoints.append(
       Checkpoint(
         event: head.event,
         time: head.time,
         mark: head.reader.mark(),
-        engine: engine,
+        engine: head.engine,
+        activity: head.activity,
         bytes: bytes
       )
     )
@@ -302,7 +316,10 @@ public final class Timeline {
   public var event: UInt64 { cursor?.event ?? head.event }
 
   /// Time of the last event applied.
-  public var time: UInt64 { cursor?.time ?? head.time }
+  public var time: UInt64 { event == 0 ? firstTime : cursor?.time ?? head.time }
+
+  /// What the devices did until now.
+  public var activity: Activity { cursor?.activity ?? head.activity }
 
   /// The state now.
   public var engine: DMADebug { cursor?.engine ?? head.engine }
@@ -419,6 +436,7 @@ public final class Timeline {
     Walker(
       reader: try head.reader.resumed(at: checkpoint.mark),
       engine: checkpoint.engine,
+      activity: checkpoint.activity,
       event: checkpoint.event,
       time: checkpoint.time
     )

@@ -11,7 +11,8 @@ extension DeviceTable {
         bus: DriverID(rawValue: names.drivers.intern(entry.bus)),
         driver: entry.driver.map { DriverID(rawValue: names.drivers.intern($0)) },
         maximumSegmentSize: entry.maximumSegmentSize,
-        segmentBoundary: entry.segmentBoundary
+        segmentBoundary: entry.segmentBoundary,
+        mask: entry.mask.map { $0 >= 64 ? .max : 1 << UInt64($0) - 1 }
       )
       return (device, description)
     }

@@ -217,6 +217,11 @@ extension TextDecoder {
         guard let size = cursor.number() else { break }
         event.size = size
         found += 1
+      } else if cursor.skip("dma_mask=") {
+        guard let mask = cursor.hex() else { break }
+        event.address = mask
+      } else if cursor.skip("FORCE") {
+        event.flags.insert(.forced)
       } else {
         Self.skipValue(&cursor)
       }

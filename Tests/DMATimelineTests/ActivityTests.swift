@@ -20,13 +20,12 @@ import Testing
     replay.collectChanges()
     _ = try replay.run(to: .end) { replay, event in statistics.observe(event, &replay) }
     let activity = timeline.activity
-    let last = activity.piece(at: timeline.lastTime)
     for (index, device) in statistics.devices.enumerated() where !device.isIdle {
       guard activity.devices.indices.contains(index) else {
         #expect(device.maps == 0 && device.syncs == 0 && device.bounces == 0)
         continue
       }
-      let sum = activity.devices[index].sum(through: last)
+      let sum = activity.devices[index].sum
       #expect(UInt64(sum.maps) == device.maps)
       #expect(UInt64(sum.syncs) == device.syncs)
       #expect(sum.bytes == device.bytes)
@@ -34,7 +33,8 @@ import Testing
       #expect(UInt64(sum.peakLive) == device.peakLive)
       #expect(UInt64(sum.bounces) == device.bounces)
     }
-    let total = activity.total.sum(through: last)
+    let total = activity.total.sum
+    #expect(UInt64(total.events) == timeline.eventCount)
     #expect(UInt64(total.maps) == statistics.total.maps)
     #expect(activity.lifetimes.reduce(0, +) == statistics.total.unmaps)
     #expect(activity.total.pieces.count <= Activity.pieces)

@@ -13,6 +13,7 @@ import Testing
   private static let row = Row(fields: [
     "driver": .text("nvme"), "device": .text("0000:00:06.0"), "dir": .text("FROM_DEVICE"),
     "size": .number(8192), "age": .duration(1_500_000), "phys_addr": .none,
+    "dma_addr": .address(0x696_0000),
   ])
 
   private func matches(_ text: String) throws -> Bool {
@@ -23,6 +24,7 @@ import Testing
     "", "nvme", "NVME", "nv 06.0", "0000:00:06.0", "ahci|nvme", "!ahci", "driver:nv",
     "driver:ahci|nvme", "size>4k", "size>=8k", "size=8192", "size<1M", "dir=from", "dir:from",
     "age>1ms", "age<2ms", "!size<4k", "~nv.e", "driver:~^nvme$", "size=0x2000", "!phys_addr>0",
+    "dir=to|from", "dir=to|dir=from", "ahci|size>4k", "dma_addr=6960000", "dma_addr>=0x6960000",
   ])
   func lets(_ text: String) throws {
     #expect(try matches(text))
@@ -36,7 +38,7 @@ import Testing
     #expect(try !matches(text))
   }
 
-  @Test(arguments: ["colour:red", "siez>4k", "~(", "driver:~["])
+  @Test(arguments: ["colour:red", "siez>4k", "~(", "driver:~[", "size>1q", "dma_addr=xyz"])
   func refuses(_ text: String) {
     #expect(throws: FilterExpression.ParseError.self) { try matches(text) }
   }

@@ -26,7 +26,7 @@ import Testing
       "size<64", "age>1ms", "err", "!err", "~^e", "device:~[0-9]$", "0x1", "ff", "1000", "0xf",
       "type=coherent", "map_error:unch", "dma_addr:~0x.*000$", "pid>0", "task:irq|swapper",
       "site:alloc", "attrs:x", "a b", "phys_addr<1g", "line>100", "site=none", "cpu=1",
-      "dma_addr=0x1000", "size=nonsense", "driver>m",
+      "dma_addr=0x1000", "driver>m",
     ] {
       let filter = try FilterExpression(text, fields: fields)
       let fast = selection.filtered(all, by: [filter])

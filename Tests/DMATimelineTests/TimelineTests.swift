@@ -180,7 +180,11 @@ import Testing
     try timeline.seek(event: 2)
     let first = timeline.engine.liveMappings()
     try timeline.seek(event: 6)
-    let difference = MappingDifference(from: first, to: timeline.engine.liveMappings())
+    let difference = MappingDifference(
+      from: first,
+      to: timeline.engine.liveMappings(),
+      names: timeline.names
+    )
     #expect(difference.stayed == 1)
     #expect(difference.groups.map(\.growth) == [2, 0])
     #expect(difference.groups.map(\.new) == [2, 1])

@@ -316,6 +316,65 @@ import Testing
     }
   }
 
+  @Test func anEventShowsItsLists() throws {
+    let outcome = try Self.run(
+      [.type("3/dma_map_sg"), .key(.enter), .key(.enter)],
+      path: Fixtures.root + "/fixtures/kernel/linux-6.12/bug-sg-count/trace.txt",
+      at: .end
+    )
+    #expect(outcome.picture.contains("segment 0: 0x"))
+    #expect(outcome.picture.contains("physical 0x"))
+  }
+
+  /// Found by somebody who used it: the state of views 4 and 8 is that of now, not of the end.
+  @Test func statisticsAreThoseOfNow() throws {
+    let early = try Self.run([.type("b#24"), .key(.enter), .type("8")])
+    #expect(early.picture.contains("maps      0"))
+    let devices = try Self.run([.type("b#24"), .key(.enter), .type("4")])
+    #expect(devices.picture.contains("no device has done anything yet"))
+    let later = try Self.run([.type("b#200"), .key(.enter), .type("8")])
+    #expect(later.picture.contains("maps      64"))
+    let start = try Self.run([.type("r")])
+    #expect(!start.picture.contains("events/s"))
+    #expect(start.picture.contains("time 0.857906"))
+  }
+
+  @Test func theErrorsStillToComeAreSaid() throws {
+    let outcome = try Self.run([.type("2")])
+    #expect(outcome.picture.contains("2 Errors (0 of 1)"))
+    #expect(outcome.picture.contains(">3.942366"))
+  }
+
+  @Test func groupsFollowTheSortAndSearchFindsThem() throws {
+    let bytes = try Self.run([.key(.function(5)), .type(":sort size"), .key(.enter)])
+    let ahci = bytes.picture.range(of: "ahci (6)")?.lowerBound
+    let nvme = bytes.picture.range(of: "nvme (12)")?.lowerBound
+    #expect(try #require(nvme) < #require(ahci))
+    let other = try Self.run([.key(.function(5)), .type(":sort -size"), .key(.enter)])
+    let first = other.picture.range(of: "ahci (6)")?.lowerBound
+    let second = other.picture.range(of: "nvme (12)")?.lowerBound
+    #expect(try #require(first) < #require(second))
+    let group = try Self.run([.key(.function(5)), .type("/nvme (12)"), .key(.enter)])
+    #expect(group.picture.contains("'nvme (12)' 1/1"))
+    let inside = try Self.run([.key(.function(5)), .type("/6a9c000"), .key(.enter)])
+    #expect(inside.picture.contains("'6a9c000' 1/1"))
+    #expect(inside.picture.contains("0x6a9c000"))
+  }
+
+  @Test func theDifferenceLeadsToItsMappings() throws {
+    let outcome = try Self.run([
+      .type("b#100"), .key(.enter), .type("A"), .type("b#280"), .key(.enter), .type("BD"),
+      .key(.enter),
+    ])
+    #expect(outcome.state.view == .mappings)
+    #expect(outcome.picture.contains("22 of 37 shown"))
+  }
+
+  @Test func writeErrorsAreThoseOfTheKernel() throws {
+    let outcome = try Self.run([.type("5"), .key(.down), .type("o1"), .key(.enter)])
+    #expect(outcome.picture.contains("write error: Invalid argument"))
+  }
+
   @Test func relatedViewsLeadToEachOther() throws {
     let devices = try Self.run([.type("4"), .key(.down), .type("z")])
     #expect(devices.state.view == .mappings)
@@ -328,6 +387,16 @@ import Testing
     let map = try Self.run([.type("7z")])
     #expect(map.picture.contains("FILTER dma_addr>=0x5d5f000"))
     #expect(map.picture.contains("16 of 18 shown"))
+  }
+
+  @Test func addressesOfDevicesBehindAnIOMMUAreTheirOwn() throws {
+    let outcome = try Self.run(
+      [.type("7")],
+      path: Fixtures.root + "/fixtures/kernel/linux-6.12/iommu-fuzz-01/trace.txt",
+      at: .end
+    )
+    #expect(outcome.picture.contains("0000:00:1f.2"))
+    #expect(outcome.picture.contains("0000:00:04.0"))
   }
 
   @Test func theMapZoomsIn() throws {

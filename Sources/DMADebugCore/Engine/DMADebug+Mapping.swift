@@ -295,7 +295,7 @@ extension DMADebug {
     devices[device].live += 1
     let isTracked = mapping.direction != .toDevice
     let index = table.insert(mapping, asksMapError: asksMapError)
-    if collectsChanges { changes.append(MappingChange(isAdded: true, table[index])) }
+    if collectsChanges { noteChange(true, index) }
     guard isTracked else { return }
     guard let physical = physicalAddress(of: mapping) else {
       devices[device].untracked.append((index, table[index].sequence))
@@ -348,7 +348,7 @@ extension DMADebug {
   /// `dma_entry_free` after `hash_bucket_del`.
   @inline(__always)
   mutating func removeEntry(_ index: UInt32) {
-    if collectsChanges { changes.append(MappingChange(isAdded: false, table[index])) }
+    if collectsChanges { noteChange(false, index) }
     if table.entries[Int(index)].flags.contains(.tracked) {
       cachelines.remove(CachelineTracker.number(table.entries[Int(index)].physicalAddress))
     }
@@ -440,5 +440,12 @@ extension DMADebug {
       table[reference.index].physicalAddress = physical
       table[reference.index].flags.insert(.tracked)
     }
+  }
+
+  private mutating func noteChange(_ isAdded: Bool, _ index: UInt32) {
+    let mapping = table[index]
+    changes.append(
+      MappingChange(isAdded: isAdded, index, mapping, physical: physicalAddress(of: mapping))
+    )
   }
 }

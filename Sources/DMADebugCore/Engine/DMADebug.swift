@@ -8,9 +8,25 @@ public struct MappingChange: Sendable, BitwiseCopyable {
   public var size: UInt64
   /// When it was mapped.
   public var time: UInt64
+  /// Where it is in the table (``DMADebug/withMappings(_:)``). One that went can still be read
+  /// there, but for its sequence, until the next one comes.
+  public var slot: UInt32
+  public var type: MappingType
+  public var direction: Direction
+  public var attributes: DMAAttributes
+  public var dmaAddress: UInt64
+  /// `nil` when the trace does not give it.
+  public var physicalAddress: UInt64?
 
-  init(isAdded: Bool, _ mapping: borrowing Mapping) {
+  @inline(__always)
+  init(isAdded: Bool, _ slot: UInt32, _ mapping: Mapping, physical: UInt64?) {
     self.isAdded = isAdded
+    self.slot = slot
+    type = mapping.type
+    direction = mapping.direction
+    attributes = mapping.attributes
+    dmaAddress = mapping.dmaAddress
+    physicalAddress = physical
     device = mapping.device
     stack = mapping.stack
     size = mapping.size
@@ -119,6 +135,12 @@ public struct DMADebug: Sendable {
     try table.entries.withUnsafeElements(body)
   }
 
+  /// The slot of the mapping that was made last of those of a device at a DMA address.
+  @inline(__always)
+  public func slot(of device: DeviceID, at address: UInt64) -> UInt32? {
+    table.last(device, address)
+  }
+
   /// Entries the pool has now, had left at worst, and has left.
   public var poolCounters: (total: UInt32, minimumFree: UInt32, free: UInt32) {
     configuration.isOff ? (0, 0, 0) : (pool.total, pool.minimumFree, pool.free)
@@ -136,6 +158,11 @@ public struct DMADebug: Sendable {
     case .bound(let driver): return driver
     case .unbound: return state.bus
     }
+  }
+
+  /// Whether the DMA addresses of a device are physical addresses, as far as the trace shows.
+  public func isDirect(_ device: DeviceID) -> Bool {
+    Int(device.rawValue) < devices.count && devices[Int(device.rawValue)].isDirect
   }
 
   /// The physical address of a mapping, or `nil` when the trace does not give it.
@@ -203,6 +230,13 @@ public struct DMADebug: Sendable {
     devices[index].binding = description.driver.map { .bound($0) } ?? .unbound
     devices[index].maximumSegmentSize = description.maximumSegmentSize
     devices[index].segmentBoundary = description.segmentBoundary
+    devices[index].mask = description.mask
+  }
+
+  /// The largest DMA address that a device can use, as far as somebody told.
+  public func mask(of device: DeviceID) -> UInt64? {
+    let index = Int(device.rawValue)
+    return index < devices.count ? devices[index].mask : nil
   }
 
   /// A line of a device table in the trace itself; the driver comes with its probe.
@@ -211,6 +245,9 @@ public struct DMADebug: Sendable {
     if event.driver != .unknown { devices[index].bus = event.driver }
     if event.size != 0 { devices[index].maximumSegmentSize = event.size }
     if event.dmaAddress != 0 { devices[index].segmentBoundary = event.dmaAddress }
+    if event.address != 0 {
+      devices[index].mask = event.address >= 64 ? .max : 1 << event.address - 1
+    }
   }
 
   /// The index of a device's state, which is made when it is new.

@@ -27,6 +27,8 @@ struct DeviceState: Sendable {
   var maximumSegmentSize: UInt64?
   /// `dma_get_seg_boundary`, when somebody told.
   var segmentBoundary: UInt64?
+  /// The largest address that it can drive, when somebody told.
+  var mask: UInt64?
 
   /// DMA addresses are physical addresses, as far as the trace shows.
   var isDirect: Bool { seenDirect && !seenIndirect }
@@ -41,16 +43,20 @@ public struct DeviceDescription: Sendable {
   public var maximumSegmentSize: UInt64?
   /// A mask; `nil` when unknown.
   public var segmentBoundary: UInt64?
+  /// The largest DMA address that it can use; `nil` when unknown.
+  public var mask: UInt64?
 
   public init(
     bus: DriverID,
     driver: DriverID?,
     maximumSegmentSize: UInt64? = nil,
-    segmentBoundary: UInt64? = nil
+    segmentBoundary: UInt64? = nil,
+    mask: UInt64? = nil
   ) {
     self.bus = bus
     self.driver = driver
     self.maximumSegmentSize = maximumSegmentSize
     self.segmentBoundary = segmentBoundary
+    self.mask = mask
   }
 }

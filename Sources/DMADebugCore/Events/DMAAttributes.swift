@@ -22,7 +22,7 @@ public struct DMAAttributes: OptionSet, Sendable, Hashable, BitwiseCopyable {
   public static let allocCCShared = DMAAttributes(rawValue: 1 << 14)
 
   /// The flags that a 7.2+ kernel compares when a mapping is freed (`check_unmap`).
-  static let comparedOnUnmap: DMAAttributes = [
+  public static let comparedOnUnmap: DMAAttributes = [
     .noKernelMapping, .forceContiguous, .mmio, .requireCoherent, .privileged, .ccShared,
   ]
 

@@ -33,10 +33,11 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
     /// Text that user space wrote to `trace_marker`.
     case marker
     /// A marker `dma-api: device …`, a line of a device table: ``DMAEvent/driver`` is the bus,
-    /// ``DMAEvent/size`` the longest segment in bytes and ``DMAEvent/dmaAddress`` the segment
-    /// boundary mask, 0 when it does not say.
+    /// ``DMAEvent/size`` the longest segment in bytes, ``DMAEvent/dmaAddress`` the segment
+    /// boundary mask and ``DMAEvent/address`` the bits of the DMA mask, 0 when it does not say.
     case deviceDescription
-    /// `swiotlb:swiotlb_bounced`.
+    /// `swiotlb:swiotlb_bounced`: ``DMAEvent/address`` is the DMA mask of the device, 0 when the
+    /// line does not say; ``Flags/forced`` when every mapping is bounced.
     case swiotlbBounced
     /// `iommu:io_page_fault`: ``DMAEvent/dmaAddress`` is the IOVA, ``DMAEvent/address`` the flags,
     /// ``DMAEvent/driver`` who reported it.
@@ -73,6 +74,8 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
     public static let hashedPointer = Flags(rawValue: 1 << 1)
     /// The line did not name the direction.
     public static let noDirection = Flags(rawValue: 1 << 2)
+    /// A bounce that was forced upon the device (`swiotlb=force`, a confidential VM).
+    public static let forced = Flags(rawValue: 1 << 3)
   }
 
   public var kind: Kind

@@ -202,6 +202,7 @@ extension Machine {
     event.dmaAddress = physical
     event.size = size
     event.address = device.dmaMask
+    if device.forcesBounce { event.flags.insert(.forced) }
     emit(event)
     guard memory.holds(physical, size),
       let slot = swiotlb?.map(physical, size, minimumAlignment: device.minimumAlignment)

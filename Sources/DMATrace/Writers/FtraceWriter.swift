@@ -334,7 +334,7 @@ public struct FtraceWriter: ~Copyable {
       put(hex: event.dmaAddress)
       put(" size=")
       put(decimal: event.size)
-      put(" NORMAL")
+      put(event.flags.contains(.forced) ? " FORCE" : " NORMAL")
     case .iommuFault:
       put("io_page_fault: IOMMU:")
       put(names.drivers[event.driver.rawValue])

@@ -80,26 +80,18 @@ struct LintCommand: ParsableCommand {
 
   private func lint(_ path: String) throws -> LintResult {
     var replay = try self.replay.open(path)
-    let generation = replay.engine.configuration.generation
-    var collector = FindingCollector(path: path == "-" ? "<stdin>" : path)
-    var reports: [Report] = []
-    func collect(_ replay: inout Replay) {
-      guard replay.engine.hasReports else { return }
-      reports.removeAll(keepingCapacity: true)
-      replay.takeReports(&reports)
-      for report in reports { collector.add(report, replay.names, generation) }
-    }
-    try replay.run(path, to: .end, verbose: self.replay.verbose) { replay, _ in collect(&replay) }
-    collect(&replay)
-    collector.add(replay.summary)
-    return LintResult(
-      path: path == "-" ? "<stdin>" : path,
-      findings: collector.sorted,
-      eventCount: replay.engine.eventCount,
-      summary: replay.summary,
-      kernel: generation.version,
-      kernelOrigin: replay.origin.description,
-      undecided: replay.engine.undecided
+    replay.collectChanges()
+    let name = path == "-" ? "<stdin>" : path
+    var options = Judge.Options()
+    options.alignment = UInt64(self.replay.dmaAlignment)
+    var run = LintRun(
+      name: name,
+      generation: replay.engine.configuration.generation,
+      options: options
     )
+    try replay.run(path, to: .end, verbose: self.replay.verbose) { replay, event in
+      run.observe(&replay, event)
+    }
+    return run.finish(&replay, name: name)
   }
 }

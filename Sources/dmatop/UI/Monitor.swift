@@ -379,6 +379,7 @@ struct Monitor {
       zoomMap(list, row)
       return
     }
+    if state.difference != nil { return showDifference(row) }
     state.showsDetail.toggle()
     state.detailScroll = 0
   }
@@ -386,7 +387,7 @@ struct Monitor {
   /// Takes the row of the map, or the cell of it that is picked, for the whole picture.
   private mutating func zoomMap(_ list: any RowList, _ row: Int) {
     let identities = (row < list.count) ? list.identity(row) : 0
-    guard let region = state.regions().first(where: { $0.start == identities }) else { return }
+    guard let region = state.regions().first(where: { $0.identity == identities }) else { return }
     var range = region.start..<region.end
     if let cell = state.mapCell {
       range = region.cell(min(cell, state.mapBarWidth - 1), of: state.mapBarWidth)
@@ -395,7 +396,7 @@ struct Monitor {
       state.say("one cacheline is as close as it gets", keeps: false)
       return
     }
-    state.mapZoom.append(range)
+    state.mapZoom.append((range, region.space))
     state.mapCell = nil
     state.place.selection = 0
     state.invalidate()
@@ -528,7 +529,10 @@ struct Monitor {
   }
 
   private mutating func changeSort(by step: Int) {
-    let columns = state.list(glyphs).columns
+    let all = state.list(glyphs).columns
+    // Those that are on the screen; hidden ones are for the picker.
+    let shown = state.shownColumns.isEmpty ? Array(all.indices) : state.shownColumns
+    let columns = shown.filter { all.indices.contains($0) }.map { all[$0] }
     guard !columns.isEmpty else { return }
     let position = columns.firstIndex { $0.name == state.place.sort?.column }
     let next = position.map { ($0 + step + columns.count) % columns.count } ?? 0
@@ -635,7 +639,8 @@ struct Monitor {
   private mutating func goToRelated() {
     let list = state.list(glyphs)
     let row = state.place.selection
-    guard row < list.count, state.difference == nil else { return }
+    guard row < list.count else { return }
+    if state.difference != nil { return showDifference(row) }
     switch state.view {
     case .errors:
       guard let position = Self.errors(list)?.position(row) else { return }
@@ -653,9 +658,13 @@ struct Monitor {
       state.isPlaying = false
       state.attempt { timeline throws(TraceError) in try timeline.seek(time: mapping.time) }
       state.place.followed = mapping.sequence
-      state.say("when the mapping was made", keeps: false)
+      state.say("when the mapping was made; the cursor follows it", keeps: false)
     case .devices:
-      guard case .text(let device) = list.value(row, 1), list.branch(row)?.group == nil else {
+      guard case .text(let device) = list.value(row, 1) else { return }
+      if let group = list.branch(row)?.group {
+        show(.mappings)
+        state.setFilter("driver=\(group.key)")
+        state.say("what devices of \(group.key) hold", keeps: false)
         return
       }
       show(.mappings)
@@ -667,7 +676,7 @@ struct Monitor {
       show(.mappings)
       state.setFilter("site:\(word)")
     case .map:
-      guard let region = state.regions().first(where: { $0.start == list.identity(row) }) else {
+      guard let region = state.regions().first(where: { $0.identity == list.identity(row) }) else {
         return
       }
       var range = region.start..<region.end
@@ -675,9 +684,28 @@ struct Monitor {
       let from = String(range.lowerBound, radix: 16)
       let to = String(range.upperBound, radix: 16)
       show(.mappings)
-      state.setFilter("dma_addr>=0x\(from) dma_addr<0x\(to)")
+      let space = region.space.map { " device=\(state.names.devices.string($0.rawValue))" } ?? ""
+      state.setFilter("dma_addr>=0x\(from) dma_addr<0x\(to)\(space)")
     case .files, .buffers: break
     }
+  }
+
+  /// The mappings that a row of the difference counts as new.
+  private mutating func showDifference(_ row: Int) {
+    let list = state.list(glyphs)
+    guard let groups = state.difference?.groups, groups.indices.contains(Int(list.identity(row))),
+      let a = state.markA, let b = state.markB
+    else { return }
+    let group = groups[Int(list.identity(row))]
+    let device = state.names.devices.string(group.device.rawValue)
+    let site = MapSite(stack: group.stack, symbol: group.site).name(state.names)
+    state.isPlaying = false
+    state.attempt { timeline throws(TraceError) in try timeline.seek(event: max(a.event, b.event)) }
+    show(.mappings)
+    let from = a.event < b.event ? a.time : b.time
+    let word = site?.split(separator: " ").first.map { " site:\($0)" } ?? ""
+    state.setFilter("device=\(device) time>=\(from)ns\(word)")
+    state.say("new since the first of the two markers", keeps: false)
   }
 
   private mutating func goTo(_ text: String) {
@@ -827,7 +855,7 @@ struct Monitor {
       return state.say(error.description)
     }
     state.say(
-      error.map { "write error: \($0)" }
+      error.map { "write error: \($0.message)" }
         ?? "wrote dma-api/\(file.rawValue), what-if until time moves"
     )
     state.invalidate()
@@ -840,7 +868,7 @@ struct Monitor {
     let rows = chosenRows(list, orAll: true)
     do throws(CommandError) {
       let count = try effects.export(list, rows, name, state.view)
-      state.say("\(count) rows saved to \(displayName(name))")
+      state.say("\(count) row\(count == 1 ? "" : "s") saved to \(displayName(name))")
     } catch {
       state.say("not saved: \(error.description)")
     }
@@ -875,6 +903,9 @@ struct Monitor {
 
   private mutating func searchFor(_ text: String) {
     state.searchText = text
+    if state.view == .mappings, state.place.isTree, state.difference == nil {
+      state.openGroups(with: text)
+    }
     search(forwards: true, fromHere: true)
   }
 

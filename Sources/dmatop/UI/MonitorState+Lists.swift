@@ -167,7 +167,8 @@ extension MonitorState {
         regions(),
         now: timeline.time,
         barWidth: mapBarWidth,
-        glyphs
+        glyphs,
+        names
       )
     case .stats: return SiteList.make(statistics().sites, timeline)
     }
@@ -218,7 +219,8 @@ extension MonitorState {
           context,
           total: live.count,
           toggled: place.toggled,
-          wrong: wrong
+          wrong: wrong,
+          sort: place.sort
         ) : MappingList.plain(slots, context, total: live.count)
     }
     return MappingList(
@@ -228,6 +230,32 @@ extension MonitorState {
       freshFrom: settings.highlightsNew ? freshFrom : .max,
       wrong: wrong
     )
+  }
+
+  /// Opens the groups of the mappings that have some words, so that a search can reach them.
+  mutating func openGroups(with text: String) {
+    let context = context
+    let selection = MappingSelection(context)
+    let words = text.lowercased().split(separator: " ").map { FilterExpression(plain: String($0)) }
+    guard !words.isEmpty else { return }
+    let found = selection.filtered(selection.all(), by: filters() + words)
+    guard let place = places[.mappings], found.count < 100_000 else { return }
+    var open: Set<String> = []
+    for slot in found {
+      let mapping = selection.mapping(slot)
+      let path = [
+        context.names.drivers.string(context.engine.driver(of: mapping.device).rawValue),
+        context.names.devices.string(mapping.device.rawValue),
+        mapping.type.kernelName.description,
+      ]
+      for depth in 1...3 { open.insert(path.prefix(depth).joined(separator: "\u{0}")) }
+    }
+    var toggled = place.toggled
+    for key in open {
+      // Drivers are open unless they were closed, what is deeper is closed unless it was opened.
+      if key.contains("\u{0}") { toggled.insert(key) } else { toggled.remove(key) }
+    }
+    places[.mappings]?.toggled = toggled
   }
 
   mutating func errorList() -> ErrorList {
@@ -283,7 +311,14 @@ extension MonitorState {
     let timeline = timeline
     let zoom = mapZoom.last
     return ListCaches.get(&caches.regions, key, isMoving: isMoving) {
-      if let zoom { return AddressRegion.parts(of: zoom, timeline.engine, count: 16) }
+      if let zoom {
+        return AddressRegion.parts(
+          of: zoom.range,
+          space: zoom.space,
+          timeline.engine,
+          count: 16
+        )
+      }
       return AddressRegion.all(timeline.engine)
     }
   }

@@ -113,7 +113,7 @@ extension MonitorState {
       second = timeline.engine.liveMappings()
       if isFollowing { timeline.follow() } else { try timeline.seek(event: now) }
     }
-    difference = MappingDifference(from: first, to: second)
+    difference = MappingDifference(from: first, to: second, names: names)
     differencePlace = Place()
   }
 
@@ -219,15 +219,10 @@ extension MonitorState {
     return (min(max(start, first), first + whole - span), span)
   }
 
-  /// Events in a second around now; `nil` when the clock counts something else.
+  /// Events in a second before now; `nil` when there is too little to tell, or no clock.
   var eventRate: UInt64? {
-    guard hasClock, timeline.eventCount > 0 else { return nil }
-    let density = timeline.density
-    let now = max(timeline.time, density.start)
-    let last = min(Int((now - density.start) / density.width), EventDensity.pieces - 1)
-    let count = max(1, min(last + 1, Int(1_000_000_000 / density.width)))
-    let sum = density.events[(last + 1 - count)...last].reduce(0, +)
-    let time = min(Double(count) * Double(density.width), max(Double(now - density.start), 1e3))
-    return UInt64(Double(sum) * 1e9 / time)
+    guard hasClock, timeline.event > 0 else { return nil }
+    let activity = timeline.activity
+    return activity.rate(activity.total, at: timeline.time) { UInt64($0.events) }
   }
 }

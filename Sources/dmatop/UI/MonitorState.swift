@@ -115,9 +115,11 @@ struct MonitorState {
   /// Whether the next letter names a moment to go to.
   var awaitsMark = false
   /// Ranges of addresses that the map has been zoomed into, and the cell of its cursor.
-  var mapZoom: [Range<UInt64>] = []
+  var mapZoom: [(range: Range<UInt64>, space: DeviceID?)] = []
   var mapCell: Int?
   var mapBarWidth = 8
+  /// The columns that the last picture had.
+  var shownColumns: [Int] = []
   /// What the last picture had where, for the mouse.
   var targets: [Target] = []
 
@@ -364,7 +366,8 @@ struct MonitorState {
       case .devices: names = DeviceList.columns.map(\.name)
       case .files: names = ["file", "bytes"]
       case .buffers: names = []
-      case .map: names = ["dma_addr", "span", "bytes", "live", "gaps", "largest_gap", "oldest_ns"]
+      case .map:
+        names = ["space", "dma_addr", "span", "bytes", "live", "gaps", "largest_gap", "oldest_ns"]
       case .stats: names = ["live", "bytes", "oldest_ns", "driver", "device", "site"]
       }
     }

@@ -112,7 +112,15 @@ struct MonitorView {
     let isReading = !state.isDone && !state.isLive
     let mode = state.mode + (isReading ? percentage(state) : "")
     let generation = state.timeline.engine.configuration.generation
-    let x = buffer.put(" dmatop  kernel \(generation.version)  ", x: 0, y: 0, style: style)
+    // What nothing in the trace tells is no fact.
+    let doubt = state.timeline.origin == .assumed ? "?" : ""
+    let x = buffer.put(
+      " dmatop  kernel \(generation.version)\(doubt)  ",
+      x: 0,
+      y: 0,
+      style: style,
+      maxWidth: max(0, buffer.width - mode.count - 2)
+    )
     let room = buffer.width - x - mode.count - 3
     // Of a long path the end says most.
     var path = displayName(state.path)
@@ -228,7 +236,9 @@ struct MonitorView {
     if let mark = state.markA { letters.append(("A", mark.time)) }
     if let mark = state.markB { letters.append(("B", mark.time)) }
     for (letter, time) in letters {
-      if let cell = cell(time) { buffer.put(letter, x: 1 + cell, y: y, style: theme[.notice]) }
+      guard let cell = cell(time) else { continue }
+      let hidesError = pieces(cell).contains { density.errors[$0] > 0 }
+      buffer.put(letter, x: 1 + cell, y: y, style: hidesError ? theme[.error] : theme[.notice])
     }
     if let cell = cell(max(timeline.time, start)) {
       buffer.restyle(Rectangle(x: 1 + cell, y: y, width: 1, height: 1)) { $0.reverse.toggle() }
@@ -252,11 +262,11 @@ struct MonitorView {
     if !place.marked.isEmpty { notes.append("\(place.marked.count) marked") }
     let note = notes.joined(separator: "  ")
     let current = state.view
-    let entryCount = state.timeline.entryCount
+    let errors = errorCounts(state)
     var targets: [MonitorState.Target] = []
     func text(_ view: MonitorState.View, isShort: Bool) -> String {
       if isShort, view != current { return " \(view.rawValue) " }
-      let count = view == .errors ? " (\(entryCount))" : ""
+      let count = view == .errors ? " (\(errors))" : ""
       return " \(view.rawValue) \(view.title)\(count) "
     }
     let all = MonitorState.View.allCases
@@ -282,9 +292,21 @@ struct MonitorView {
     state.targets += targets
   }
 
+  /// How many errors there are: until now, and of how many.
+  private func errorCounts(_ state: MonitorState) -> String {
+    let now = state.timeline.event
+    let all = state.timeline.errorEntryCount
+    let entries = state.timeline.entries
+    guard let last = entries.last, last.event > now else { return String(all) }
+    let until = entries.lazy.filter { $0.event <= now && $0.report.kind.isError }.count
+    return until == all ? String(all) : "\(until) of \(all)"
+  }
+
   // MARK: Foot
 
   private func drawMessage(_ buffer: inout CellBuffer, _ state: MonitorState, _ y: Int) {
+    let row = Rectangle(x: 0, y: y, width: buffer.width, height: 1)
+    buffer.fill(row, style: theme[.plain])
     if let prompt = state.prompt {
       let label = prompt.kind.rawValue + (prompt.kind == .palette ? "" : ": ")
       var x = buffer.put(label, x: 0, y: y, style: theme[.label])

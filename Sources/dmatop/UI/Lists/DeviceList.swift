@@ -57,11 +57,11 @@ struct DeviceSummary {
     let activity = timeline.activity
     let piece = activity.piece(at: now)
     for (index, series) in activity.devices.enumerated() where !series.pieces.isEmpty {
-      let sum = series.sum(through: piece)
+      let sum = series.sum
       guard sum.maps > 0 || sum.syncs > 0 || table[UInt32(index)] != nil else { continue }
       var summary = table[UInt32(index)] ?? make(DeviceID(rawValue: UInt32(index)))
       summary.peak = max(sum.peakBytes, summary.bytes)
-      summary.rate = rate(series, piece, activity.width)
+      summary.rate = activity.rate(series, at: now) { UInt64($0.maps) + UInt64($0.syncs) } ?? 0
       summary.line = line(series, piece, cells)
       table[UInt32(index)] = summary
     }
@@ -71,17 +71,6 @@ struct DeviceSummary {
     return table.values.sorted {
       ($1.bytes, $0.driver, $0.name) < ($0.bytes, $1.driver, $1.name)
     }
-  }
-
-  /// Maps and syncs in a second, over the pieces of the last second or the one at hand.
-  private static func rate(_ series: Activity.Series, _ piece: Int, _ width: UInt64) -> UInt64 {
-    let count = max(1, min(piece + 1, Int(1_000_000_000 / max(width, 1))))
-    var sum: UInt64 = 0
-    for index in max(0, piece + 1 - count)...piece where index < series.pieces.count {
-      sum += UInt64(series.pieces[index].maps) + UInt64(series.pieces[index].syncs)
-    }
-    let time = Double(count) * Double(width)
-    return UInt64(Double(sum) * 1e9 / time)
   }
 
   /// The most live bytes in each of some equal stretches of time until now.

@@ -83,7 +83,10 @@ struct ErrorList: RowList {
       return count < 1000 ? String(count) : count < 100_000 ? "\(count / 1000)k" : ">99k"
     }
     if case .time(let time) = value {
-      return showsNanoseconds ? String(FieldValue.seconds(time).dropLast(3)) : String(time)
+      let text = showsNanoseconds ? String(FieldValue.seconds(time).dropLast(3)) : String(time)
+      // What is still to come has a sign, not only a look.
+      return column == 0 && (position(row).map { entries[$0].event > now } ?? false)
+        ? ">" + text : text
     }
     return value == .none ? "" : value.display
   }

@@ -6,7 +6,7 @@ import TerminalKit
 struct EventList: RowList {
   static let fields: [EventField] = [
     .number, .time, .cpu, .task, .kind, .device, .direction, .dmaAddress, .size, .physicalAddress,
-    .caller, .text, .pid, .attributes, .line,
+    .text, .caller, .pid, .attributes, .line,
   ]
 
   let batch: EventBatch
@@ -32,10 +32,10 @@ struct EventList: RowList {
       case .device: ("DEVICE", 12, 0)
       case .direction: ("DIR", 13, 5)
       case .dmaAddress: ("DMA ADDR", 13, 3)
-      case .size: ("SIZE", 8, 4)
+      case .size: ("SIZE", 8, 3)
       case .physicalAddress: ("PHYS ADDR", 13, 8)
-      case .caller: ("CALLER", 26, 9)
-      case .text: ("TEXT", 30, 10)
+      case .caller: ("CALLER", 26, 13)
+      case .text: ("DETAIL", 26, 4)
       case .pid: ("PID", 7, 11)
       case .attributes: ("ATTRS", 18, 12)
       default: ("LINE", 9, 13)
@@ -62,7 +62,30 @@ struct EventList: RowList {
     if Self.fields[column] == .time, case .time(let time) = value {
       return showsNanoseconds ? String(FieldValue.seconds(time).dropLast(3)) : String(time)
     }
+    if Self.fields[column] == .text, value == .none { return detail(row) }
     return value == .none ? "" : value.display
+  }
+
+  /// What there is to say of an event that has no text.
+  private func detail(_ row: Int) -> String {
+    let event = events[row]
+    func field(_ field: EventField) -> String? {
+      let value = field.value(of: event, number: number(row), in: batch, names)
+      return value == .none ? nil : value.display
+    }
+    switch event.kind {
+    case .driverProbe: return field(.driver).map { "driver \($0)" } ?? ""
+    case .busNotify:
+      // enum bus_notifier_event
+      let words = [
+        "", "", "", "bind begins", "bound", "unbind begins", "unbound", "bind failed",
+      ]
+      let word = event.address < 8 ? words[Int(event.address)] : ""
+      return "action \(event.address)" + (word.isEmpty ? "" : " (\(word))")
+    case .mapSG, .unmapSG, .mapSGError, .syncSGForCPU, .syncSGForDevice:
+      return field(.sgCallEntries).map { "\($0) entries" } ?? ""
+    default: return field(.caller) ?? field(.attributes) ?? ""
+    }
   }
 
   func role(_ row: Int) -> Theme.Role {

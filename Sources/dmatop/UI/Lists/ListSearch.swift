@@ -17,12 +17,18 @@ enum ListSearch {
     let filters = words.map { FilterExpression(plain: $0) }
     var rows: [UInt32: Int] = [:]
     var slots: [UInt32] = []
+    var groups: [Int] = []
     for (row, line) in list.content.lines.enumerated() {
+      if case .group = line {
+        let text = list.line(row).lowercased()
+        if words.allSatisfy({ text.contains($0) }) { groups.append(row) }
+      }
       guard case .mapping(let slot, _, _) = line, list.mapping(row) != nil else { continue }
       slots.append(slot)
       rows[slot] = row
     }
     let found = MappingSelection(list.context).filtered(slots, by: filters)
-    return found.compactMap { rows[$0] }
+    let matches = found.compactMap { rows[$0] }
+    return groups.isEmpty ? matches : (matches + groups).sorted()
   }
 }

@@ -184,6 +184,50 @@ struct MappingList: RowList {
     return content
   }
 
+  /// Groups by what the view is sorted by: bytes, age, or names; a group stands where the sum, or
+  /// the oldest, of all that is in it puts it.
+  private static func order(
+    _ entries: [(titles: [String], slots: [UInt32])],
+    _ context: MappingContext,
+    _ sort: MonitorState.Sort?
+  ) -> [(titles: [String], slots: [UInt32])] {
+    let field = sort.flatMap { MappingField(rawValue: $0.column) }
+    var weights: [[String]: UInt64] = [:]
+    context.engine.withMappings { table in
+      let isAge = field == .age || field == .time || field == .sequence
+      for entry in entries {
+        var weight: UInt64 = 0
+        for slot in entry.slots {
+          let mapping = table[Int(slot)]
+          if isAge {
+            weight = max(weight, context.now >= mapping.time ? context.now - mapping.time : 0)
+          } else {
+            weight &+= mapping.size
+          }
+        }
+        for depth in 1...3 {
+          let path = Array(entry.titles.prefix(depth))
+          weights[path] = isAge ? max(weights[path] ?? 0, weight) : (weights[path] ?? 0) &+ weight
+        }
+      }
+    }
+    let byWeight = field == .size || field == .age || field == .time || field == .sequence
+    // Young means late.
+    let ascends = (sort?.isAscending ?? true) != (field == .time || field == .sequence)
+    return entries.sorted { a, b in
+      for depth in 1...3 where a.titles[depth - 1] != b.titles[depth - 1] {
+        if byWeight {
+          let x = weights[Array(a.titles.prefix(depth))] ?? 0
+          let y = weights[Array(b.titles.prefix(depth))] ?? 0
+          if x != y { return ascends ? x < y : x > y }
+        }
+        let isBefore = a.titles[depth - 1] < b.titles[depth - 1]
+        return byWeight || (sort?.isAscending ?? true) ? isBefore : !isBefore
+      }
+      return false
+    }
+  }
+
   /// The content grouped by driver, device and type, in the order of their names; mappings keep
   /// their order within a group.
   ///
@@ -193,7 +237,8 @@ struct MappingList: RowList {
     _ context: MappingContext,
     total: Int,
     toggled: Set<String>,
-    wrong: Set<UInt64>
+    wrong: Set<UInt64>,
+    sort: MonitorState.Sort?
   ) -> Content {
     var content = Content()
     content.total = total
@@ -218,14 +263,15 @@ struct MappingList: RowList {
       }
     }
     let names = context.names
-    let ordered = members.map { key, slots in
+    let keyed = members.map { key, slots in
       (
         titles: [
           names.drivers.string(key.driver), names.devices.string(key.device),
           MappingType(rawValue: key.type)?.kernelName.description ?? "?",
         ], key: key, slots: slots
       )
-    }.sorted { $0.titles.lexicographicallyPrecedes($1.titles) }
+    }
+    let ordered = order(keyed.map { ($0.titles, $0.slots) }, context, sort)
     var path: [String] = []
     var open: [Int] = []
     for entry in ordered {

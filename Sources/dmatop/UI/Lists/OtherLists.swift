@@ -58,13 +58,19 @@ enum SiteList {
   static func sites(_ timeline: Timeline) -> [Site] {
     struct Key: Hashable {
       var device: DeviceID
-      var site: MapSite
+      var name: String?
     }
     var table: [Key: Site] = [:]
+    var known: [MapSite: String?] = [:]
     let now = timeline.time
+    let names = timeline.names
     timeline.engine.forEachLiveMapping { mapping in
-      let key = Key(device: mapping.device, site: MapSite(mapping))
-      var site = table[key] ?? Site(site: key.site, device: key.device)
+      let place = MapSite(mapping)
+      // Several ways lead to one function.
+      let name = known[place] ?? place.name(names)
+      known[place] = name
+      let key = Key(device: mapping.device, name: name)
+      var site = table[key] ?? Site(site: place, device: key.device)
       site.count += 1
       site.bytes &+= mapping.size
       site.oldest = max(site.oldest, now > mapping.time ? now - mapping.time : 0)

@@ -9,6 +9,12 @@ struct AddressRegion {
   var end: UInt64
   /// In the order of addresses.
   var mappings: [Mapping]
+  /// Whose addresses they are: those of a device behind an IOMMU are its own, those that are
+  /// physical addresses are everybody's.
+  var space: DeviceID?
+
+  /// What stays the same about it.
+  var identity: UInt64 { start ^ UInt64(space?.rawValue ?? 0) << 52 }
 
   /// Gaps that are larger than this part regions.
   private static let largestGap: UInt64 = 16 << 20
@@ -16,13 +22,21 @@ struct AddressRegion {
   /// Regions of all live mappings, in the order of addresses.
   static func all(_ engine: DMADebug) -> [AddressRegion] {
     var regions: [AddressRegion] = []
+    /// The region that grows in each space.
+    var open: [DeviceID?: Int] = [:]
     for mapping in sorted(engine) {
       let stop = stop(mapping)
-      if let last = regions.last, mapping.dmaAddress <= last.end &+ largestGap || last.end == .max {
-        regions[regions.count - 1].end = max(last.end, stop)
-        regions[regions.count - 1].mappings.append(mapping)
+      let space = engine.isDirect(mapping.device) ? nil : mapping.device
+      if let index = open[space],
+        mapping.dmaAddress <= regions[index].end &+ largestGap || regions[index].end == .max
+      {
+        regions[index].end = max(regions[index].end, stop)
+        regions[index].mappings.append(mapping)
       } else {
-        regions.append(AddressRegion(start: mapping.dmaAddress, end: stop, mappings: [mapping]))
+        open[space] = regions.count
+        regions.append(
+          AddressRegion(start: mapping.dmaAddress, end: stop, mappings: [mapping], space: space)
+        )
       }
     }
     // Whole pages read better.
@@ -45,7 +59,12 @@ struct AddressRegion {
   }
 
   /// A range of addresses in equal parts, each a whole number of cachelines.
-  static func parts(of range: Range<UInt64>, _ engine: DMADebug, count: Int) -> [AddressRegion] {
+  static func parts(
+    of range: Range<UInt64>,
+    space: DeviceID?,
+    _ engine: DMADebug,
+    count: Int
+  ) -> [AddressRegion] {
     let span = range.upperBound - range.lowerBound
     let width = max(64, (span / UInt64(count) + 63) / 64 * 64)
     var regions: [AddressRegion] = []
@@ -53,12 +72,14 @@ struct AddressRegion {
     while start < range.upperBound, regions.count < count {
       let (sum, overflow) = start.addingReportingOverflow(width)
       let end = overflow ? range.upperBound : min(sum, range.upperBound)
-      regions.append(AddressRegion(start: start, end: end, mappings: []))
+      regions.append(AddressRegion(start: start, end: end, mappings: [], space: space))
       start = end
     }
     for mapping in sorted(engine) {
       let stop = stop(mapping)
-      guard stop > range.lowerBound, mapping.dmaAddress < range.upperBound else { continue }
+      guard stop > range.lowerBound, mapping.dmaAddress < range.upperBound,
+        (engine.isDirect(mapping.device) ? nil : mapping.device) == space
+      else { continue }
       let from = max(mapping.dmaAddress, range.lowerBound) - range.lowerBound
       var index = Int(from / width)
       while index < regions.count, regions[index].start < stop {
@@ -106,14 +127,16 @@ struct AddressRegion {
   }
 
   /// Bytes that are mapped in it, those that several mappings share once; how many gaps there are
-  /// between them, and the bytes of the largest one.
+  /// between mappings, and the bytes of the largest one.
   var coverage: (bytes: UInt64, gaps: Int, largestGap: UInt64) {
     var bytes: UInt64 = 0
     var gaps = 0
     var largest: UInt64 = 0
     var reached = start
+    var isFirst = true
     func gap(_ to: UInt64) {
-      guard to > reached else { return }
+      defer { isFirst = false }
+      guard to > reached, !isFirst else { return }
       gaps += 1
       largest = max(largest, to - reached)
     }
@@ -124,22 +147,23 @@ struct AddressRegion {
       if to > max(from, reached) { bytes &+= to - max(from, reached) }
       reached = max(reached, to)
     }
-    gap(end)
     return (bytes, gaps, largest)
   }
 }
 
 enum RegionList {
-  static let bar = 7
+  static let bar = 8
 
   static func make(
     _ regions: [AddressRegion],
     now: UInt64,
     barWidth: Int,
-    _ glyphs: Glyphs
+    _ glyphs: Glyphs,
+    _ names: TraceNames
   ) -> FixedList {
     FixedList(
       columns: [
+        ListColumn(name: "space", heading: "SPACE", width: 12, priority: 4),
         ListColumn(name: "dma_addr", heading: "FROM", width: 14, isTrailing: true),
         ListColumn(name: "span", heading: "SPAN", width: 9, isTrailing: true, priority: 2),
         ListColumn(name: "bytes", heading: "MAPPED", width: 9, isTrailing: true, priority: 1),
@@ -162,13 +186,14 @@ enum RegionList {
         let span = region.end - region.start
         return FixedList.Row(
           values: [
+            .text(region.space.map { names.devices.string($0.rawValue) } ?? "physical"),
             .address(region.start), .number(span), .number(bytes),
             .number(UInt64(region.mappings.count)), .number(UInt64(gaps)), .number(largest),
             age.map { .duration($0) } ?? .none, .none,
           ],
-          identity: region.start,
+          identity: region.identity,
           texts: [
-            1: FieldValue.bytes(span), 2: FieldValue.bytes(bytes), 5: FieldValue.bytes(largest),
+            2: FieldValue.bytes(span), 3: FieldValue.bytes(bytes), 6: FieldValue.bytes(largest),
             bar: region.occupancy(barWidth).map { glyphs.level($0) }.joined(),
           ]
         )

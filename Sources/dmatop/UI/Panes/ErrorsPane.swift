@@ -61,9 +61,9 @@ extension MonitorView {
     }
     lines.append(("event \(entry.event); z goes there", .faint))
     if state.showsDetail {
-      if let explanation = Rule.explanation(report.kind) {
-        lines.append(("why: " + explanation.why, .label))
-        lines.append(("fix: " + explanation.fix, .label))
+      if let rule {
+        lines.append(("why: " + rule.why, .label))
+        lines.append(("fix: " + rule.fix, .label))
       }
       let address = report.mapping?.dmaAddress ?? report.reference?.dmaAddress
       if let address {

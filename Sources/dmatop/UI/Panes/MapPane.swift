@@ -9,11 +9,11 @@ extension MonitorView {
     // What the other columns leave.
     state.mapBarWidth = max(
       8,
-      upper.width - (upper.width >= 110 ? 68 : upper.width >= 60 ? 26 : 16)
+      upper.width - (upper.width >= 110 ? 81 : upper.width >= 60 ? 39 : 16)
     )
     if let cell = state.mapCell { state.mapCell = min(cell, state.mapBarWidth - 1) }
     var top = upper
-    if let zoom = state.mapZoom.last, upper.height > 3 {
+    if let zoom = state.mapZoom.last?.range, upper.height > 3 {
       let rule = Rectangle(x: upper.x, y: upper.y, width: upper.width, height: 1)
       let from = String(zoom.lowerBound, radix: 16)
       let to = String(zoom.upperBound - 1, radix: 16)
@@ -25,7 +25,7 @@ extension MonitorView {
     let row = state.place.selection
     guard row < list.count else { return }
     let identity = list.identity(row)
-    guard let region = state.regions().first(where: { $0.start == identity }) else { return }
+    guard let region = state.regions().first(where: { $0.identity == identity }) else { return }
     let shown = Self.fitting(list.columns, top.width, offset: state.place.columnOffset)
     let y = top.y + 1 + row - state.place.scroll
     if let cell = state.mapCell, shown.last == RegionList.bar {

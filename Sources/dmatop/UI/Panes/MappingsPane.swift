@@ -17,7 +17,10 @@ extension MonitorView {
       rows,
       list,
       &state,
-      empty: isFiltered ? "nothing matches the filter" : "no live mappings"
+      empty: !isFiltered
+        ? "no live mappings"
+        : place.filterText.isEmpty && state.pinnedText.isEmpty
+          ? "nothing is wrong with any mapping" : "nothing matches the filter"
     )
     if hasFooter { drawFooter(&buffer, upper, list) }
     if lower.height > 1, let mapping = list.mapping(state.place.selection) {
@@ -30,7 +33,7 @@ extension MonitorView {
     let content = list.content
     let shown = content.count == content.total ? "" : " of \(content.total)"
     let text =
-      "\(content.count)\(shown) mapping\(content.count == 1 ? "" : "s"),"
+      "\(content.count)\(shown) mapping\(content.total == 1 ? "" : "s"),"
       + " \(FieldValue.bytes(content.bytes))"
     buffer.horizontalLine(
       x: area.x,
@@ -90,7 +93,9 @@ extension MonitorView {
     width: Int
   ) -> [String] {
     let pairs = MappingField.allCases.map { field -> String in
-      var text = field.value(of: mapping, in: context).display
+      let value = field.value(of: mapping, in: context)
+      let isUnfit = field == .sgCallEntries || field == .sgMappedEntries || field == .cpuAddress
+      var text = value == .none && isUnfit ? "n/a" : value.display
       if field == .size { text = "\(mapping.size) (\(FieldValue.bytes(mapping.size)))" }
       var name = field.rawValue
       if name.hasSuffix("_ns") { name.removeLast(3) }

@@ -22,12 +22,14 @@ extension MonitorView {
         height: top
       )
     }
-    drawHistogram(&buffer, part(0), "SIZE of what lives", statistics.sizes) { FieldValue.bytes($0) }
+    drawHistogram(&buffer, part(0), "SIZE from, of what lives", statistics.sizes) {
+      FieldValue.bytes($0)
+    }
     let duration: (UInt64) -> String = { state.hasClock ? FieldValue.duration($0) : String($0) }
     if isWide {
-      drawHistogram(&buffer, part(1), "AGE of what lives", statistics.ages, duration)
+      drawHistogram(&buffer, part(1), "AGE from, of what lives", statistics.ages, duration)
     }
-    drawHistogram(&buffer, part(parts - 1), "LIFETIME of what ended", lifetimes, duration)
+    drawHistogram(&buffer, part(parts - 1), "LIFETIME from, of what ended", lifetimes, duration)
     var y = area.y + top
     for line in rateLines(activity, state, width: area.width) where y < area.maxY - 4 {
       var x = area.x + 1
@@ -57,19 +59,18 @@ extension MonitorView {
     _ state: MonitorState,
     width: Int
   ) -> [(label: String, values: String, chart: String)] {
-    let piece = activity.piece(at: state.timeline.time)
-    let sum = activity.total.sum(through: piece)
-    let pieces = activity.total.pieces.prefix(piece + 1)
-    let count = max(1, min(pieces.count, Int(1_000_000_000 / max(activity.width, 1))))
-    func line(_ label: String, _ total: String, _ value: (Activity.Piece) -> UInt64)
+    let sum = activity.total.sum
+    let pieces = activity.total.pieces
+    let now = state.timeline.time
+    let room = max(0, min(80, width - 40))
+    func line(_ label: String, _ total: String, _ value: @escaping (Activity.Piece) -> UInt64)
       -> (label: String, values: String, chart: String)
     {
-      let recent = pieces.suffix(count).reduce(0) { $0 + value($1) }
-      let rate = Double(recent) * 1e9 / (Double(count) * Double(activity.width))
       var values = total
-      if state.hasClock { values += ", \(Self.short(UInt64(rate)))/s" }
+      if state.hasClock, let rate = activity.rate(activity.total, at: now, value) {
+        values += ", \(Self.short(rate))/s"
+      }
       values += String(repeating: " ", count: max(0, 24 - values.count))
-      let room = max(0, min(80, width - 40))
       return (
         label + String(repeating: " ", count: max(0, 9 - label.count)), values,
         chart(pieces.map { Double(value($0)) }, room)
@@ -84,7 +85,6 @@ extension MonitorView {
     }
     let peak = "\(FieldValue.bytes(sum.peakBytes)), \(sum.peakLive) at most"
     let values = peak + String(repeating: " ", count: max(0, 24 - peak.count))
-    let room = max(0, min(80, width - 40))
     lines.append(("live     ", values, chart(pieces.map { Double($0.peakBytes) }, room)))
     return lines
   }
@@ -117,33 +117,39 @@ extension MonitorView {
       buffer.put("none", x: area.x + 1, y: area.y + 1, style: theme[.faint], clip: area)
       return
     }
-    let most = counts.max() ?? 1
-    let room = max(0, area.height - 1)
-    // When there are more powers than lines, the ends go: most is in the middle.
+    let room = max(1, area.height - 1)
+    // When there are more powers than lines, the ends are folded: most is in the middle.
     var from = first
     var to = last
     while to - from + 1 > room, from < to {
       if counts[from] <= counts[to] { from += 1 } else { to -= 1 }
     }
+    var folded = counts
+    folded[from] = counts[...from].reduce(0, +)
+    folded[to] = from == to ? counts.reduce(0, +) : counts[to...].reduce(0, +)
+    let most = folded[from...to].max() ?? 1
     for (offset, power) in (from...to).prefix(room).enumerated() {
       let y = area.y + 1 + offset
       let lower: UInt64 = power == 0 ? 0 : 1 << UInt64(power - 1)
+      var label = name(lower)
+      if power == from, from > first { label = "<" + name(lower * 2) }
+      if power == to, to < last { label += "+" }
       buffer.putField(
-        name(lower),
+        label,
         x: area.x,
         y: y,
-        width: 9,
+        width: 10,
         alignment: .trailing,
         ellipsis: glyphs.ellipsis,
         style: theme[.plain],
         clip: area
       )
-      let width = max(0, area.width - 19)
-      let bar = glyphs.bar(fraction: Double(counts[power]) / Double(most), width: width)
-      buffer.put(bar, x: area.x + 10, y: y, style: theme[.secondChart], maxWidth: width)
+      let width = max(0, area.width - 20)
+      let bar = glyphs.bar(fraction: Double(folded[power]) / Double(most), width: width)
+      buffer.put(bar, x: area.x + 11, y: y, style: theme[.secondChart], maxWidth: width)
       buffer.put(
-        Self.short(counts[power]),
-        x: area.x + 11 + width,
+        Self.short(folded[power]),
+        x: area.x + 12 + width,
         y: y,
         style: theme[.plain],
         maxWidth: 7

@@ -33,6 +33,7 @@ extension MonitorView {
     let marked = state.place.marked
     let gutter = marked.isEmpty ? 0 : 1
     let shown = Self.fitting(columns, area.width - gutter, offset: state.place.columnOffset)
+    state.shownColumns = shown
     drawHeading(&buffer, area, columns, shown, gutter, &state)
     let visible = area.height - 1
     state.showSelection(visible: visible, count: list.count)

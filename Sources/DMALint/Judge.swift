@@ -1,0 +1,647 @@
+import DMADebugCore
+
+/// Looks beyond what the kernel checks: rules DMA101 and up.
+///
+/// It sees each event after the engine has, with what that changed. What it holds is bounded by the
+/// live mappings and the names of the trace.
+public struct Judge {
+  /// What the configuration says.
+  public struct Options: Sendable {
+    /// Live mappings of a site from which on growth is a leak.
+    public var leakMinimum = 32
+    /// Bytes of a cacheline that the machine's DMA needs; below 64 caches are coherent.
+    public var alignment: UInt64 = 1
+
+    public init() {}
+  }
+
+  private static let endedMappings = 4096
+  private static let churnPlaces = 4096
+  private static let churnMinimum: UInt64 = 512
+  private static let coherentMinimum: UInt64 = 256
+  private static let uselessMinimum: UInt64 = 128
+  private static let heldMinimum: UInt64 = 200
+  /// Mappings of more pages are found by looking at all of them.
+  private static let indexedPages: UInt64 = 64
+
+  /// A mapping that is gone.
+  private struct Ended {
+    var device: DeviceID
+    var address: UInt64
+    var size: UInt64
+    var time: UInt64
+    var line: UInt64
+  }
+
+  /// A buffer that is mapped again and again.
+  private struct Churn {
+    var device = DeviceID.unknown
+    var direction = Direction.bidirectional
+    var physical: UInt64 = 0
+    var size: UInt64 = 0
+    var count: UInt64 = 0
+    var first: DMAEvent?
+  }
+
+  /// What a device did, counted.
+  private struct DeviceCounts {
+    var allocations: UInt64 = 0
+    var frees: UInt64 = 0
+    var firstAllocation: DMAEvent?
+    var uselessSyncs: UInt64 = 0
+    var syncs: UInt64 = 0
+    var firstUseless: DMAEvent?
+    var bounces: UInt64 = 0
+    var firstBounce: DMAEvent?
+    /// Somebody asked about a map that had failed.
+    var askedAboutFailure = false
+  }
+
+  /// Who has a mapping, as far as syncs told.
+  private enum Owner: UInt8 {
+    case fresh
+    case cpu
+    case device
+  }
+
+  private let options: Options
+  private let comparesAttributes: Bool
+  private var pages = PageIndex()
+  private var sites: [SiteHistory] = []
+  private var plainSites: [SiteHistory] = []
+  private var owners: [Owner] = []
+  private var ended: [Ended] = []
+  private var nextEnded = 0
+  private var churns = [Churn](repeating: Churn(), count: churnPlaces)
+  private var devices: [DeviceCounts] = []
+  private var lastTime: UInt64 = 0
+  /// What is wrong, to be taken by whoever calls.
+  private var verdicts: [Verdict] = []
+
+  public init(_ generation: KernelGeneration, options: Options = Options()) {
+    self.options = options
+    comparesAttributes = generation.comparesAttributes
+  }
+
+  // MARK: Events
+
+  /// Takes in an event that was applied.
+  ///
+  /// - Parameters:
+  ///   - changes: what it changed in the engine.
+  ///   - reports: what dma-debug said about it.
+  @inline(__always)
+  public mutating func observe(
+    _ event: DMAEvent,
+    _ engine: DMADebug,
+    _ changes: [MappingChange],
+    _ reports: [Report]
+  ) {
+    lastTime = event.time
+    switch event.kind {
+    case .syncSingleForCPU, .syncSingleForDevice: sync(event, engine)
+    case .swiotlbBounced: bounce(event)
+    case .iommuFault: fault(event, engine)
+    case .mappingError:
+      if event.caller == .driver, event.dmaAddress == .max {
+        count(event.device) { $0.askedAboutFailure = true }
+      }
+    default: break
+    }
+    for change in changes { take(change, event, engine, reports) }
+    if !reports.isEmpty { refine(event, engine, reports) }
+  }
+
+  /// Whether there are verdicts to take.
+  @inline(__always)
+  public var hasVerdicts: Bool { !verdicts.isEmpty }
+
+  /// Gives up what was found since the last call.
+  public mutating func takeVerdicts() -> [Verdict] {
+    defer { verdicts.removeAll() }
+    return verdicts
+  }
+
+  /// A mistake beyond the kernel's rules.
+  public struct Verdict {
+    public var rule: Rule
+    public var event: DMAEvent
+    public var message: String
+    public var mapping: Mapping?
+    public var count: UInt64 = 1
+  }
+
+  private mutating func count(_ device: DeviceID, _ change: (inout DeviceCounts) -> Void) {
+    let index = Int(device.rawValue)
+    if index >= devices.count {
+      devices.append(contentsOf: repeatElement(DeviceCounts(), count: index + 1 - devices.count))
+    }
+    change(&devices[index])
+  }
+
+  @inline(__always)
+  private mutating func take(
+    _ change: MappingChange,
+    _ event: DMAEvent,
+    _ engine: DMADebug,
+    _ reports: [Report]
+  ) {
+    let isStreaming = change.type != .coherent && change.type != .noncoherent
+    if isStreaming {
+      withSite(change) { site in
+        if change.isAdded {
+          site.map(event.time)
+        } else {
+          site.unmap(event.time > change.time ? event.time - change.time : 0)
+        }
+      }
+    } else {
+      count(change.device) { counts in
+        if change.isAdded {
+          counts.allocations += 1
+          if counts.firstAllocation == nil { counts.firstAllocation = event }
+        } else {
+          counts.frees += 1
+        }
+      }
+    }
+    if change.isAdded {
+      setOwner(change.slot, .fresh)
+      if isStreaming, let physical = change.physicalAddress, change.size > 0 {
+        added(change, physical, event, engine, reports)
+      }
+      if let mask = engine.mask(of: change.device) { checkMask(change, mask, event) }
+    } else {
+      remember(change, event)
+      if isStreaming, change.direction != .toDevice {
+        Self.forEachPage(change) { pages.remove($0, change.slot) }
+      }
+      if !comparesAttributes { compareAttributes(change, event, engine) }
+    }
+  }
+
+  @inline(__always)
+  private mutating func withSite(_ change: MappingChange, _ body: (inout SiteHistory) -> Void) {
+    if change.stack != StackTable.none {
+      let index = Int(change.stack)
+      if index >= sites.count {
+        sites.append(contentsOf: repeatElement(SiteHistory(), count: index + 1 - sites.count))
+      }
+      body(&sites[index])
+    } else {
+      let index = Int(change.device.rawValue) << 2 | Int(change.direction.rawValue)
+      if index >= plainSites.count {
+        let missing = index + 1 - plainSites.count
+        plainSites.append(contentsOf: repeatElement(SiteHistory(), count: missing))
+      }
+      body(&plainSites[index])
+    }
+  }
+
+  @inline(__always)
+  private mutating func setOwner(_ slot: UInt32, _ owner: Owner) {
+    let index = Int(slot)
+    if index >= owners.count {
+      owners.append(contentsOf: repeatElement(.fresh, count: index + 1 - owners.count))
+    }
+    owners[index] = owner
+  }
+
+  @inline(__always)
+  private mutating func remember(_ change: MappingChange, _ event: DMAEvent) {
+    let entry = Ended(
+      device: change.device,
+      address: change.dmaAddress,
+      size: change.size,
+      time: event.time,
+      line: event.line
+    )
+    if ended.count < Self.endedMappings {
+      ended.append(entry)
+    } else {
+      ended[nextEnded] = entry
+      nextEnded = (nextEnded + 1) % Self.endedMappings
+    }
+  }
+
+  // MARK: Maps
+
+  @inline(__always)
+  private static func forEachPage(_ change: MappingChange, _ body: (UInt64) -> Void) {
+    guard let physical = change.physicalAddress, change.size > 0 else { return }
+    let last = (physical &+ (change.size - 1)) >> 12
+    let first = physical >> 12
+    guard last >= first, last - first < indexedPages else { return }
+    for page in first...last { body(page) }
+  }
+
+  @inline(__always)
+  private mutating func added(
+    _ change: MappingChange,
+    _ physical: UInt64,
+    _ event: DMAEvent,
+    _ engine: DMADebug,
+    _ reports: [Report]
+  ) {
+    if change.direction != .toDevice {
+      if change.type != .resource { overlap(change, physical, event, engine, reports) }
+      if options.alignment >= 64, !change.attributes.contains(.skipCPUSync),
+        physical % options.alignment != 0 || (physical &+ change.size) % options.alignment != 0
+      {
+        verdicts.append(
+          Verdict(
+            rule: .unalignedFromDevice,
+            event: event,
+            message: "buffer of \(change.size) bytes at 0x\(String(physical, radix: 16)) shares a"
+              + " cacheline of \(options.alignment) bytes with what lies beside it"
+          )
+        )
+      }
+    }
+    churn(change, physical, event)
+  }
+
+  private mutating func overlap(
+    _ change: MappingChange,
+    _ physical: UInt64,
+    _ event: DMAEvent,
+    _ engine: DMADebug,
+    _ reports: [Report]
+  ) {
+    // Behind an IOMMU a segment is in one piece for the device only.
+    if change.type == .scatterGather, !engine.isDirect(change.device) { return }
+    let end = physical &+ change.size
+    var other: UInt32?
+    let isMeant = change.attributes.contains(.skipCPUSync)
+    Self.forEachPage(change) { page in
+      if other == nil, !isMeant {
+        pages.forEach(page) { candidate in
+          guard candidate != change.slot,
+            overlaps(candidate, engine, physical, end, event.line)
+          else { return true }
+          other = candidate
+          return false
+        }
+      }
+      pages.insert(page, change.slot)
+    }
+    guard let other, !reports.contains(where: { $0.kind == .overlappingCacheline }) else { return }
+    let live = engine.withMappings { $0[Int(other)] }
+    let mapping = engine.withMappings { $0[Int(change.slot)] }
+    let isSameList =
+      mapping.type == .scatterGather && live.type == .scatterGather
+      && live.device == mapping.device && live.sgCallEntries == mapping.sgCallEntries
+      && engine.physicalAddress(of: live) == physical && live.size == mapping.size
+    verdicts.append(
+      Verdict(
+        rule: isSameList ? .sgMappedTwice : .rangeOverlap,
+        event: event,
+        message: isSameList
+          ? "sg list of \(mapping.sgCallEntries) entries is mapped again while it is mapped"
+          : "\(change.size) bytes at 0x\(String(physical, radix: 16)) overlap a live"
+            + " \(live.direction.traceName) mapping of \(live.size) bytes",
+        mapping: live
+      )
+    )
+  }
+
+  /// Whether a live mapping lets a device write some bytes of a range.
+  private func overlaps(
+    _ slot: UInt32,
+    _ engine: DMADebug,
+    _ start: UInt64,
+    _ end: UInt64,
+    _ line: UInt64
+  ) -> Bool {
+    engine.withMappings { table in
+      let live = table[Int(slot)]
+      guard live.sequence != 0, let from = engine.physicalAddress(of: live) else { return false }
+      // Segments of one list may share what they like.
+      return from < end && start < from &+ live.size && live.line != line
+        && !live.attributes.contains(.skipCPUSync)
+    }
+  }
+
+  @inline(__always)
+  private mutating func churn(_ mapping: MappingChange, _ physical: UInt64, _ event: DMAEvent) {
+    let hash = (physical ^ mapping.size << 40 ^ UInt64(mapping.device.rawValue) << 20)
+    let place = Int(truncatingIfNeeded: (hash &* 0x9e37_79b9_7f4a_7c15) >> 40) % Self.churnPlaces
+    if churns[place].physical == physical, churns[place].size == mapping.size,
+      churns[place].device == mapping.device, churns[place].direction == mapping.direction
+    {
+      churns[place].count += 1
+      return
+    }
+    // Who comes more often wins in the end.
+    if churns[place].count > 1, churns[place].count < Self.churnMinimum {
+      churns[place].count -= 1
+    } else if churns[place].count <= 1 {
+      churns[place] = Churn(
+        device: mapping.device,
+        direction: mapping.direction,
+        physical: physical,
+        size: mapping.size,
+        count: 1,
+        first: event
+      )
+    }
+  }
+
+  private mutating func checkMask(
+    _ mapping: MappingChange,
+    _ mask: UInt64,
+    _ event: DMAEvent
+  ) {
+    guard mask != .max, mapping.size > 0, mapping.dmaAddress &+ (mapping.size - 1) > mask else {
+      return
+    }
+    verdicts.append(
+      Verdict(
+        rule: .beyondMask,
+        event: event,
+        message:
+          "DMA address 0x\(String(mapping.dmaAddress, radix: 16)) of \(mapping.size) bytes is"
+          + " beyond the mask 0x\(String(mask, radix: 16)) of the device"
+      )
+    )
+  }
+
+  // MARK: Unmaps, syncs
+
+  private mutating func compareAttributes(
+    _ mapping: MappingChange,
+    _ event: DMAEvent,
+    _ engine: DMADebug
+  ) {
+    switch event.kind {
+    case .unmapPage, .unmapPhys, .unmapResource, .unmapSG, .free, .freePages: break
+    default: return
+    }
+    let mapped = mapping.attributes.intersection(.comparedOnUnmap)
+    let freed = event.attributes.intersection(.comparedOnUnmap)
+    guard mapped != freed, !mapping.attributes.contains(.mmio) else { return }
+    verdicts.append(
+      Verdict(
+        rule: .unmapAttributes,
+        event: event,
+        message: "mapped with attributes '\(mapped.traceText)', freed with '\(freed.traceText)'",
+        mapping: engine.withMappings { $0[Int(mapping.slot)] }
+      )
+    )
+  }
+
+  private mutating func sync(_ event: DMAEvent, _ engine: DMADebug) {
+    count(event.device) { $0.syncs += 1 }
+    guard let slot = engine.slot(of: event.device, at: event.dmaAddress) else { return }
+    let mapping = engine.withMappings { $0[Int(slot)] }
+    // Parts of a buffer may go their own ways.
+    guard mapping.size == event.size, mapping.direction == event.direction,
+      Int(slot) < owners.count
+    else { return }
+    let owner = owners[Int(slot)]
+    if event.kind == .syncSingleForCPU {
+      if owner == .cpu, mapping.direction == .bidirectional {
+        verdicts.append(
+          Verdict(
+            rule: .missingSync,
+            event: event,
+            message: "synced for the CPU again without a sync for the device in between",
+            mapping: mapping
+          )
+        )
+      }
+      owners[Int(slot)] = .cpu
+    } else {
+      if owner != .cpu, mapping.direction == .fromDevice {
+        count(event.device) { counts in
+          counts.uselessSyncs += 1
+          if counts.firstUseless == nil { counts.firstUseless = event }
+        }
+      }
+      owners[Int(slot)] = .device
+    }
+  }
+
+  private mutating func bounce(_ event: DMAEvent) {
+    guard event.address == .max, !event.flags.contains(.forced) else { return }
+    count(event.device) { counts in
+      counts.bounces += 1
+      if counts.firstBounce == nil { counts.firstBounce = event }
+    }
+  }
+
+  private mutating func fault(_ event: DMAEvent, _ engine: DMADebug) {
+    let address = event.dmaAddress
+    let hexadecimal = "0x" + String(address, radix: 16)
+    var message =
+      "IOMMU fault at \(hexadecimal): nothing was mapped there, as far as the trace shows"
+    var mapping: Mapping?
+    engine.forEachLiveMapping { live in
+      if live.device == event.device, live.dmaAddress <= address,
+        address - live.dmaAddress < live.size
+      {
+        mapping = live
+      }
+    }
+    if let mapping {
+      message =
+        "IOMMU fault at \(hexadecimal), inside a live \(mapping.direction.traceName) mapping"
+    } else if let gone = ended.filter({
+      $0.device == event.device && $0.address <= address && address - $0.address < $0.size
+    }).max(by: { $0.time < $1.time }) {
+      let microseconds = (event.time - min(event.time, gone.time)) / 1000
+      message =
+        "IOMMU fault at \(hexadecimal): the mapping there was unmapped \(microseconds) µs before,"
+        + " in line \(gone.line)"
+    }
+    verdicts.append(Verdict(rule: .iommuFault, event: event, message: message, mapping: mapping))
+  }
+
+  /// Says more about what the kernel has said.
+  private mutating func refine(
+    _ event: DMAEvent,
+    _ engine: DMADebug,
+    _ reports: [Report]
+  ) {
+    for report in reports {
+      let index = Int(report.device.rawValue)
+      let hasAsked = index < devices.count && devices[index].askedAboutFailure
+      switch report.kind {
+      case .freeInvalidAddress:
+        guard hasAsked else { continue }
+        verdicts.append(
+          Verdict(
+            rule: .mapErrorIgnored,
+            event: event,
+            message: "the driver was told that the map failed, and unmaps it"
+          )
+        )
+      case .syncNotAllocated where event.dmaAddress == .max:
+        verdicts.append(
+          Verdict(
+            rule: hasAsked ? .mapErrorIgnored : .failedMapUsed,
+            event: event,
+            message: hasAsked
+              ? "the driver was told that the map failed, and syncs it"
+              : "the value of a failed map is used as an address"
+          )
+        )
+      case .freeNotAllocated, .syncNotAllocated:
+        guard let other = sameElsewhere(report, engine) else { continue }
+        let isSync = report.kind == .syncNotAllocated
+        verdicts.append(
+          Verdict(
+            rule: isSync ? .syncOtherDevice : .unmapOtherDevice,
+            event: event,
+            message: "0x\(String(other.dmaAddress, radix: 16)) of \(other.size) bytes is mapped for"
+              + " another device",
+            mapping: other
+          )
+        )
+      default: continue
+      }
+    }
+  }
+
+  /// The live mapping of another device that an unmap or sync describes in every detail.
+  private func sameElsewhere(_ report: Report, _ engine: DMADebug) -> Mapping? {
+    guard let reference = report.reference else { return nil }
+    var found: Mapping?
+    engine.forEachLiveMapping { mapping in
+      if mapping.device != report.device, mapping.dmaAddress == reference.dmaAddress,
+        mapping.size == reference.size, mapping.direction == reference.direction,
+        mapping.type == reference.type || report.kind == .syncNotAllocated
+      {
+        found = mapping
+      }
+    }
+    return found
+  }
+
+  // MARK: The end
+
+  /// Says what only the whole trace shows.
+  public mutating func finish(_ engine: DMADebug) {
+    finishSites(engine)
+    for churn in churns where churn.count >= Self.churnMinimum {
+      guard let event = churn.first else { continue }
+      verdicts.append(
+        Verdict(
+          rule: .mapChurn,
+          event: event,
+          message: "\(churn.size) bytes at 0x\(String(churn.physical, radix: 16)) were mapped"
+            + " \(churn.count) times",
+          count: churn.count
+        )
+      )
+    }
+    for counts in devices {
+      if let event = counts.firstAllocation,
+        min(counts.allocations, counts.frees)
+          >= Self.coherentMinimum
+      {
+        let pairs = min(counts.allocations, counts.frees)
+        verdicts.append(
+          Verdict(
+            rule: .coherentChurn,
+            event: event,
+            message: "coherent memory was allocated and freed \(pairs) times",
+            count: pairs
+          )
+        )
+      }
+      if let event = counts.firstUseless, counts.uselessSyncs >= Self.uselessMinimum,
+        counts.uselessSyncs * 10 >= counts.syncs * 9
+      {
+        verdicts.append(
+          Verdict(
+            rule: .uselessSync,
+            event: event,
+            message: "\(counts.uselessSyncs) of \(counts.syncs) syncs did nothing: the CPU had not"
+              + " been given the buffer",
+            count: counts.uselessSyncs
+          )
+        )
+      }
+      if let event = counts.firstBounce {
+        verdicts.append(
+          Verdict(
+            rule: .bounce64Bit,
+            event: event,
+            message: "bounced \(counts.bounces) times although the DMA mask covers 64 bits",
+            count: counts.bounces
+          )
+        )
+      }
+    }
+  }
+
+  /// The history of the site of a mapping.
+  private func history(_ mapping: Mapping) -> SiteHistory? {
+    if mapping.stack != StackTable.none {
+      return Int(mapping.stack) < sites.count ? sites[Int(mapping.stack)] : nil
+    }
+    let index = Int(mapping.device.rawValue) << 2 | Int(mapping.direction.rawValue)
+    return index < plainSites.count ? plainSites[index] : nil
+  }
+
+  private mutating func finishSites(_ engine: DMADebug) {
+    struct Key: Hashable {
+      var device: UInt32
+      var stack: UInt32
+      var direction: UInt8
+    }
+    var oldest: [Key: Mapping] = [:]
+    engine.forEachLiveMapping { mapping in
+      guard mapping.type != .coherent, mapping.type != .noncoherent else { return }
+      let direction = mapping.stack == StackTable.none ? mapping.direction.rawValue : 0
+      let key = Key(
+        device: mapping.device.rawValue,
+        stack: mapping.stack,
+        direction: direction
+      )
+      if let known = oldest[key], known.sequence < mapping.sequence { return }
+      oldest[key] = mapping
+    }
+    for mapping in oldest.values.sorted(by: { $0.sequence < $1.sequence }) {
+      guard let history = history(mapping) else { continue }
+      let age = lastTime > mapping.time ? lastTime - mapping.time : 0
+      var event = DMAEvent(.mapPhys)
+      event.device = mapping.device
+      event.line = mapping.line
+      event.time = mapping.time
+      event.task = mapping.task
+      event.pid = mapping.pid
+      event.cpu = UInt32(mapping.cpu)
+      event.stack = mapping.stack
+      if history.live >= options.leakMinimum, history.grows(until: lastTime) {
+        let seconds = Double(lastTime - history.first) / 1e9
+        let rate = seconds > 0 ? Int(Double(history.live) / seconds) : 0
+        verdicts.append(
+          Verdict(
+            rule: .leakGrowth,
+            event: event,
+            message:
+              "\(history.live) mappings of this site are alive in the end and became more all"
+              + " the time, \(rate) in a second; \(history.ended) of \(history.made) were unmapped",
+            mapping: mapping,
+            count: UInt64(history.live)
+          )
+        )
+      } else if history.ended >= Self.heldMinimum, history.live <= 3, history.longest > 0,
+        age / 100 > history.longest
+      {
+        verdicts.append(
+          Verdict(
+            rule: .heldLong,
+            event: event,
+            message:
+              "alive for \(age / 1000) µs; none of \(history.ended) others of this site lasted"
+              + " longer than \(history.longest / 1000) µs",
+            mapping: mapping
+          )
+        )
+      }
+    }
+  }
+}

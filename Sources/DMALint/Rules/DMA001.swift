@@ -1,0 +1,29 @@
+extension Rule {
+  /// Unmap of an address that is an error.
+  static let freeInvalidAddress = Rule(
+    "DMA001",
+    "free-invalid-address",
+    .error,
+    .proved,
+    "unmap of an address that is an error",
+    kernelWords: "device driver tries to free an invalid DMA memory address",
+    why: "The driver unmaps the value that a failed map returned. There is nothing behind "
+      + "it.",
+    fix: "Ask dma_mapping_error() after each map, and unmap only what was mapped.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=ffffffffffffffff size=256 attrs=",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    )
+  )
+}

@@ -1,0 +1,32 @@
+extension Rule {
+  /// Unmap with other attributes than mapped.
+  static let freeDifferentAttributes = Rule(
+    "DMA009",
+    "free-attributes",
+    .error,
+    .proved,
+    "unmap with other attributes than mapped",
+    kernelWords: "device driver frees DMA memory with different attributes [device address=%s] "
+      + "[size=%llu bytes]",
+    why: "Attributes change how a mapping is made, so freeing it without them undoes "
+      + "something else.",
+    fix: "Pass the same attrs to the free as to the allocation or the map.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=PRIVILEGED",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=PRIVILEGED",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=PRIVILEGED",
+      ]
+    )
+  )
+}

@@ -1,0 +1,34 @@
+extension Rule {
+  /// Sync of something that is not mapped.
+  static let syncNotAllocated = Rule(
+    "DMA010",
+    "sync-not-allocated",
+    .error,
+    .proved,
+    "sync of something that is not mapped",
+    kernelWords: "device driver tries to sync DMA memory it has not allocated [device address=%s] "
+      + "[size=%llu bytes]",
+    why: "The sync names an address that is not mapped for this device: it comes after the "
+      + "unmap, or with the address of something else. It does nothing for the data.",
+    fix: "Sync between map and unmap, with the same device.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256 attrs=",
+        "dma_sync_single_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_sync_single_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256",
+        "dma_unmap_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    )
+  )
+}

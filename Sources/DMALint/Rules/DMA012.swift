@@ -1,0 +1,32 @@
+extension Rule {
+  /// Sync with another direction than mapped.
+  static let syncDifferentDirection = Rule(
+    "DMA012",
+    "sync-direction",
+    .error,
+    .proved,
+    "sync with another direction than mapped",
+    kernelWords: "device driver syncs DMA memory with different direction [device address=%s] "
+      + "[size=%llu bytes] [mapped with %s] [synced with %s]",
+    why: "The sync has another direction than the mapping, so the caches are treated the "
+      + "wrong way.",
+    fix: "Use the direction of the map in each sync.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_sync_single_for_cpu: 0000:00:03.0 dir=BIDIRECTIONAL dma_addr=1000 size=256",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_sync_single_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256",
+      ]
+    )
+  )
+}

@@ -1,0 +1,34 @@
+extension Rule {
+  /// Sync of a list with another entry count.
+  static let syncDifferentSGCount = Rule(
+    "DMA015",
+    "sync-sg-count",
+    .error,
+    .proved,
+    "sync of a list with another entry count",
+    kernelWords: "device driver syncs DMA sg list with different entry count [map count=%d] [sync "
+      + "count=%d]",
+    why: "A sync of a list wants the number of entries that was passed to dma_map_sg().",
+    fix: "Pass the original nents.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_sg: 0000:00:03.0 dir=FROM_DEVICE nents=2/2 ents=2/2 "
+          + "dma_addrs={0x1000,0x3000} sizes={0x100,0x100} phys_addrs={0x1000,0x3000} "
+          + "attrs=",
+        "dma_sync_sg_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addrs={0x1000} sizes={0x100}",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_sg: 0000:00:03.0 dir=FROM_DEVICE nents=2/2 ents=2/2 "
+          + "dma_addrs={0x1000,0x3000} sizes={0x100,0x100} phys_addrs={0x1000,0x3000} "
+          + "attrs=",
+        "dma_sync_sg_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addrs={0x1000,0x3000} "
+          + "sizes={0x100,0x100}",
+      ]
+    )
+  )
+}

@@ -1,0 +1,34 @@
+extension Rule {
+  /// Mappings left when the driver was unbound.
+  static let pendingAtUnbind = Rule(
+    "DMA019",
+    "leak-at-unbind",
+    .error,
+    .proved,
+    "mappings left when the driver was unbound",
+    kernelWords: "device driver has pending DMA allocations while released from device [count=%d] "
+      + "…",
+    why: "The driver left its device with mappings still alive. The device may go on "
+      + "writing to memory that is somebody else's by now.",
+    fix: "Unmap and free everything on the remove path and on each error path of probe, or "
+      + "let devres do it (dmam_*).",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "bus_notify: (dma_debug_device_change+0x4/0x1d0) action=6 device=\"0000:00:03.0\"",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+        "bus_notify: (dma_debug_device_change+0x4/0x1d0) action=6 device=\"0000:00:03.0\"",
+      ]
+    )
+  )
+}

@@ -1,0 +1,34 @@
+extension Rule {
+  /// Sync through another device than mapped.
+  static let syncOtherDevice = Rule(
+    "DMA103",
+    "sync-other-device",
+    .error,
+    .proved,
+    "sync through another device than mapped",
+    kernelWords: nil,
+    why: "The address is mapped, but for another device. Caches may be treated by the "
+      + "rules of the wrong device, and with an IOMMU the address means something else "
+      + "there.",
+    fix: "Pass the struct device that was used for the map.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:04.0\" driver=\"beta\"",
+        "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_sync_single_for_cpu: 0000:00:04.0 dir=FROM_DEVICE dma_addr=1000 size=256",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:04.0\" driver=\"beta\"",
+        "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_sync_single_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256",
+      ]
+    )
+  )
+}

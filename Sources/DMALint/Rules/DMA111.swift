@@ -1,0 +1,37 @@
+extension Rule {
+  /// A device that can reach all memory is bounced.
+  static let bounce64Bit = Rule(
+    "DMA111",
+    "bounce-64-bit",
+    .warning,
+    .proved,
+    "a device that can reach all memory is bounced",
+    kernelWords: nil,
+    why: "Data was copied through swiotlb for a device whose DMA mask covers 64 bits, and "
+      + "nothing forced it to. Buffers are too small or too badly aligned for direct DMA, "
+      + "or the bus has a limit that the mask does not show.",
+    fix: "Look at alignment and size of the buffers (small kmalloc() buffers bounce on "
+      + "some machines), and at dma-ranges of the bus.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "swiotlb_bounced: dev_name: 0000:00:03.0 dma_mask=ffffffffffffffff "
+          + "dev_addr=1000 size=256 NORMAL",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000000 size=64 "
+          + "phys_addr=2000000 attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000000 size=64 attrs=",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "swiotlb_bounced: dev_name: 0000:00:03.0 dma_mask=ffffffff dev_addr=1000 "
+          + "size=256 NORMAL",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000000 size=64 "
+          + "phys_addr=2000000 attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000000 size=64 attrs=",
+      ]
+    )
+  )
+}

@@ -1,0 +1,33 @@
+extension Rule {
+  /// Unmap through another device than mapped.
+  static let unmapOtherDevice = Rule(
+    "DMA113",
+    "unmap-other-device",
+    .error,
+    .proved,
+    "unmap through another device than mapped",
+    kernelWords: nil,
+    why: "The address is mapped, but for another device. That mapping stays, and with an "
+      + "IOMMU the range of an innocent is torn down.",
+    fix: "Pass the struct device that was used for the map.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:04.0\" driver=\"beta\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:04.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:04.0\" driver=\"beta\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    )
+  )
+}

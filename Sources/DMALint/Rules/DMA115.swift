@@ -1,0 +1,32 @@
+extension Rule {
+  /// Use of a map that failed.
+  static let failedMapUsed = Rule(
+    "DMA115",
+    "failed-map-used",
+    .error,
+    .proved,
+    "use of a map that failed",
+    kernelWords: nil,
+    why: "A map returned DMA_MAPPING_ERROR, and the driver went on with that value as if "
+      + "it were an address.",
+    fix: "Ask dma_mapping_error() after each map and stop there.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=ffffffffffffffff size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_sync_single_for_device: 0000:00:03.0 dir=TO_DEVICE "
+          + "dma_addr=ffffffffffffffff size=256",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_sync_single_for_device: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256",
+      ]
+    )
+  )
+}

@@ -1,0 +1,38 @@
+extension Rule {
+  /// Map error asked for, and not heeded.
+  static let mapErrorIgnored = Rule(
+    "DMA116",
+    "map-error-ignored",
+    .error,
+    .proved,
+    "map error asked for, and not heeded",
+    kernelWords: nil,
+    why: "The driver asked dma_mapping_error() about a map that failed, and went on with "
+      + "it nevertheless.",
+    fix: "Leave the path when dma_mapping_error() says so.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=ffffffffffffffff size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_mapping_error: (debug_dma_mapping_error+0x4/0xa0) device=\"0000:00:03.0\" "
+          + "dma_addr=0xffffffffffffffff caller=alpha_xmit+0x40/0x120 [alpha]",
+        "dma_sync_single_for_device: 0000:00:03.0 dir=TO_DEVICE "
+          + "dma_addr=ffffffffffffffff size=256",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=ffffffffffffffff size=256 "
+          + "phys_addr=1000 attrs=",
+        "dma_mapping_error: (debug_dma_mapping_error+0x4/0xa0) device=\"0000:00:03.0\" "
+          + "dma_addr=0xffffffffffffffff caller=alpha_xmit+0x40/0x120 [alpha]",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000 size=256 phys_addr=2000 "
+          + "attrs=",
+        "dma_sync_single_for_device: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000 size=256",
+      ]
+    )
+  )
+}

@@ -1,0 +1,32 @@
+extension Rule {
+  /// The tracer lost events.
+  static let lostEvents = Rule(
+    "TRC001",
+    "lost-events",
+    .warning,
+    .proved,
+    "the tracer lost events",
+    kernelWords: nil,
+    why: "What lost events would have shown is undecided: a mistake may be missing here.",
+    fix: "Trace fewer events, with a larger buffer (buffer_size_kb), or to a pipe that is "
+      + "read while it runs.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "raw:CPU:0 [LOST 12 EVENTS]",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    )
+  )
+}

@@ -1,0 +1,31 @@
+extension Rule {
+  /// The oldest events were overwritten.
+  static let overwritten = Rule(
+    "TRC002",
+    "overwritten-events",
+    .warning,
+    .proved,
+    "the oldest events were overwritten",
+    kernelWords: nil,
+    why: "The trace begins in the middle: what was mapped before is not known.",
+    fix: "Use a larger buffer, or save the trace earlier.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "raw:# entries-in-buffer/entries-written: 3/9   #P:2",
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    )
+  )
+}

@@ -1,0 +1,31 @@
+extension Rule {
+  /// The last line is cut off.
+  static let cutOff = Rule(
+    "TRC005",
+    "cut-off",
+    .note,
+    .proved,
+    "the last line is cut off",
+    kernelWords: nil,
+    why: "The trace was copied while it was written, or a pipe ended early.",
+    fix: "Copy it again.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+        "raw-end:            test-1       [000] .....     1.000009: dma_map_ph",
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
+          + "attrs=",
+        "dma_unmap_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 attrs=",
+      ]
+    )
+  )
+}

@@ -1,0 +1,57 @@
+import DMADebugCore
+import DMALint
+import DMATimeline
+import DMATrace
+
+/// Lints one capture: the kernel's checks, those beyond them, and the health of the evidence.
+struct LintRun {
+  private var collector: FindingCollector
+  private var judge: Judge
+  private var changes: [MappingChange] = []
+  private var reports: [Report] = []
+  private let generation: KernelGeneration
+
+  init(name: String, generation: KernelGeneration, options: Judge.Options) {
+    collector = FindingCollector(path: name)
+    judge = Judge(generation, options: options)
+    self.generation = generation
+  }
+
+  /// Takes in the event that was just applied.
+  @inline(__always)
+  mutating func observe(_ replay: inout Replay, _ event: DMAEvent) {
+    if replay.engine.hasChanges { replay.drainChanges { changes.append($0) } }
+    if replay.engine.hasReports { replay.takeReports(&reports) }
+    judge.observe(event, replay.engine, changes, reports)
+    if judge.hasVerdicts { takeVerdicts(replay) }
+    if !changes.isEmpty { changes.removeAll(keepingCapacity: true) }
+    if !reports.isEmpty { takeReports(replay) }
+  }
+
+  private mutating func takeVerdicts(_ replay: Replay) {
+    for verdict in judge.takeVerdicts() { collector.add(verdict, replay.engine, replay.names) }
+  }
+
+  private mutating func takeReports(_ replay: Replay) {
+    for report in reports { collector.add(report, replay.names, generation) }
+    reports.removeAll(keepingCapacity: true)
+  }
+
+  /// Takes in the end of the trace.
+  mutating func finish(_ replay: inout Replay, name: String) -> LintResult {
+    replay.takeReports(&reports)
+    takeReports(replay)
+    judge.finish(replay.engine)
+    takeVerdicts(replay)
+    collector.add(replay.summary)
+    return LintResult(
+      path: name,
+      findings: collector.sorted,
+      eventCount: replay.engine.eventCount,
+      summary: replay.summary,
+      kernel: generation.version,
+      kernelOrigin: replay.origin.description,
+      undecided: replay.engine.undecided
+    )
+  }
+}

@@ -1,0 +1,133 @@
+import DMADebugCore
+import DMALint
+import DMASimulator
+import DMATimeline
+import DMATrace
+import Glibc
+import TestSupport
+import Testing
+
+@testable import dmatop
+
+/// Every rule against its own examples, the captures and the simulator's faults.
+///
+/// The examples stand in fixtures/rules too, so that people can try them; after a change that is
+/// meant DMATOP_GOLDEN=update writes them anew.
+@Suite struct RuleTests {
+  /// What the kernel says about the same call.
+  private static let companions: [String: Set<String>] = [
+    "DMA103": ["DMA010"], "DMA113": ["DMA002"], "DMA115": ["DMA010"], "DMA116": ["DMA010"],
+    "DMA117": [], "DMA102": [], "DMA013": ["DMA012"], "DMA014": ["DMA012"],
+    "DMA025": ["DMA026"],
+  ]
+
+  static func lint(
+    _ reader: any TraceReader,
+    _ options: ReplayOptions,
+    alignment: UInt64 = 1
+  ) throws -> LintResult {
+    var replay = try Replay(reader: reader, options: options)
+    replay.collectChanges()
+    var judgeOptions = Judge.Options()
+    judgeOptions.alignment = alignment
+    var run = LintRun(
+      name: "t",
+      generation: replay.engine.configuration.generation,
+      options: judgeOptions
+    )
+    _ = try replay.run(to: .end) { replay, event in run.observe(&replay, event) }
+    return run.finish(&replay, name: "t")
+  }
+
+  private static func lint(_ example: RuleExample) throws -> LintResult {
+    var options = ReplayOptions()
+    options.generation = KernelGeneration(version: example.kernel)
+    options.isCoherentMachine = example.isCoherentMachine
+    options.isComplete = example.isComplete
+    return try lint(
+      TextTraceReader(bytes: Array(example.trace.utf8), name: "t"),
+      options,
+      alignment: example.isCoherentMachine ? 1 : 64
+    )
+  }
+
+  @Test(arguments: Rule.all.map(\.id))
+  func theBadExampleIsFoundAndTheGoodOneIsNot(_ id: String) throws {
+    let rule = try #require(Rule(named: id))
+    guard let bad = rule.bad, let good = rule.good else {
+      // No short trace can show these.
+      #expect(["DMA021", "DMA022", "TRC006", "TRC007", "TRC008"].contains(id))
+      return
+    }
+    let allowed = (Self.companions[id] ?? []).union([id])
+    let found = try Self.lint(bad).findings
+    #expect(found.contains { $0.rule.id == id }, "\(found.map(\.rule.id))")
+    #expect(found.count { $0.rule.id == id } == 1)
+    #expect(Set(found.map(\.rule.id)).isSubset(of: allowed), "\(found.map(\.message))")
+    let clean = try Self.lint(good).findings
+    #expect(clean.isEmpty, "\(clean.map(\.message))")
+    for (kind, example) in [("bad", bad), ("good", good)] {
+      let path = "\(Fixtures.root)/fixtures/rules/\(id).\(kind).txt"
+      if getenv("DMATOP_GOLDEN") != nil {
+        let file = try #require(fopen(path, "w"))
+        fputs(example.trace, file)
+        fclose(file)
+      }
+      #expect(Fixtures.text(path) == example.trace)
+    }
+  }
+
+  @Test func idsAndNamesAreUnique() {
+    #expect(Set(Rule.all.map(\.id)).count == Rule.all.count)
+    #expect(Set(Rule.all.map(\.name)).count == Rule.all.count)
+    #expect(Rule.all.map(\.id) == Rule.all.map(\.id).sorted())
+    for kind in Report.Kind.allCases {
+      let isNote = kind == .filterEnabled || kind == .filterDisabled
+      #expect((Rule(kind) == nil) == isNote)
+      if let rule = Rule(kind) { #expect(rule.name == kind.name) }
+    }
+    for rule in Rule.all {
+      #expect(!rule.why.isEmpty && !rule.fix.isEmpty && rule.summary.count < 80)
+      #expect(rule.why.hasSuffix(".") && rule.fix.hasSuffix("."), "\(rule.id)")
+    }
+  }
+
+  @Test func theDocumentIsUpToDate() throws {
+    let document = try Program.run(["rules", "--format", "markdown"])
+    #expect(document.output == Fixtures.text(Fixtures.root + "/docs/RULES.md"))
+    let list = try Program.run(["rules"])
+    #expect(list.output.split(separator: "\n").count == Rule.all.count)
+    let text = try Program.run(["explain", "DMA003", "map-churn"])
+    #expect(text.status == 0)
+    #expect(text.output.contains("DMA003 free-size: unmap with another size than mapped"))
+    #expect(text.output.contains("# 600 times"))
+    let json = try Program.shell("dmatop explain --format json DMA003 | python3 -m json.tool")
+    #expect(json.status == 0)
+    let unknown = try Program.run(["explain", "DMA999"])
+    #expect(unknown.status == 2)
+    #expect(unknown.errors.contains("there is no rule 'DMA999'"))
+  }
+
+  /// Beyond the kernel nothing is said about captures of drivers that do it right.
+  @Test(
+    arguments: KernelCase.all.filter { $0.name.hasPrefix("clean") || $0.name.hasPrefix("real") }
+  )
+  func captureOfRightUseHaveNoFindingBeyondTheKernel(_ capture: KernelCase) throws {
+    var options = ReplayOptions()
+    options.generation = KernelGeneration(version: capture.kernel)
+    options.devices = try? DeviceTable(path: capture.devices)
+    let result = try Self.lint(TextTraceReader(path: capture.trace), options)
+    #expect(result.findings.allSatisfy { !$0.rule.id.hasPrefix("DMA1") })
+  }
+
+  /// Right use in the simulator has no findings, whatever the machine is like.
+  @Test(arguments: ["desktop", "nic", "nvme", "usb", "audio", "virtio"])
+  func rightUseInTheSimulatorHasNoErrors(_ name: String) throws {
+    let result = try Self.lint(
+      SimulatedRun.reader(name, events: 5_000),
+      ReplayOptions()
+    )
+    let wrong = result.findings.filter { $0.rule.severity != .note }
+    #expect(wrong.isEmpty, "\(wrong.map { ($0.rule.id, $0.message) })")
+  }
+}

@@ -24,7 +24,12 @@ let package = Package(
     // One way to walk through a source of events.
     .target(name: "DMATimeline", dependencies: ["DMADebugCore", "DMATrace", "DMASimulator"]),
     // Rules and findings.
-    .target(name: "DMALint", dependencies: ["DMADebugCore", "DMATrace"]),
+    .target(
+      name: "DMALint",
+      dependencies: [
+        "DMADebugCore", "DMATrace", .product(name: "TOMLKit", package: "TOMLKit"),
+      ]
+    ),
     // The C shim over ncursesw.
     .target(name: "CTerminal", linkerSettings: [.linkedLibrary("ncursesw")]),
     // Cells, keys, widths; knows nothing of DMA.

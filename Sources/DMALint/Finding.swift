@@ -19,7 +19,28 @@ public struct Finding: Sendable {
     public var type: MappingType
   }
 
+  /// Something that happened between the map and the mistake.
+  public struct Step: Sendable {
+    public var line: UInt64
+    public var text: String
+
+    public init(line: UInt64, text: String) {
+      self.line = line
+      self.text = text
+    }
+  }
+
   public var rule: Rule
+  /// As the configuration has it; that of the rule unless it says otherwise.
+  public var severity: Severity
+  /// The same mistake has the same one in every run.
+  public var fingerprint = ""
+  /// Which of several with the same fingerprint it is, from 1.
+  public var occurrence = 1
+  /// Why somebody lives with it.
+  public var suppression: String?
+  /// It was there before.
+  public var isBaselined = false
   /// The capture, as it was named.
   public var path: String
   /// Line or record of the event; 0 for findings about the capture as a whole.
@@ -38,6 +59,11 @@ public struct Finding: Sendable {
   public var site: String?
   public var stack: [String] = []
   public var origin: Origin?
+  /// Syncs of the mapping in between, the first and the last few.
+  public var syncs: [Step] = []
   /// Events that had been applied when it came up, its own included; 0 for the capture as a whole.
   public var eventNumber: UInt64 = 0
+
+  /// Whether it counts: nobody has allowed it.
+  public var isOpen: Bool { suppression == nil && !isBaselined }
 }

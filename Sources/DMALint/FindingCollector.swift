@@ -78,6 +78,7 @@ public struct FindingCollector {
     findings.append(
       Finding(
         rule: verdict.rule,
+        severity: verdict.rule.severity,
         path: path,
         line: event.line,
         time: event.time,
@@ -108,6 +109,7 @@ public struct FindingCollector {
     let event = report.event
     return Finding(
       rule: rule,
+      severity: rule.severity,
       path: path,
       line: event.line,
       time: event.time,
@@ -184,6 +186,7 @@ public struct FindingCollector {
     findings.append(
       Finding(
         rule: rule,
+        severity: rule.severity,
         path: path,
         line: line,
         time: 0,

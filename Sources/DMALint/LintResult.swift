@@ -12,6 +12,28 @@ public struct LintResult: Sendable {
   public var kernel: String
   public var kernelOrigin: String
   public var undecided: Undecided
+  /// Findings that were too many to keep.
+  public var omitted: UInt64 = 0
+  /// Lines of the capture that findings are about, made safe to show.
+  public var excerpts: [UInt64: String] = [:]
+
+  /// How live mappings and bytes went, for charts.
+  public struct Course: Sendable {
+    public var bytes: [UInt64]
+    public var live: [UInt64]
+    /// By powers of two of nanoseconds.
+    public var lifetimes: [UInt64]
+
+    public init(bytes: [UInt64], live: [UInt64], lifetimes: [UInt64]) {
+      self.bytes = bytes
+      self.live = live
+      self.lifetimes = lifetimes
+    }
+  }
+
+  public static let toolVersion = "0.1.0"
+
+  public var course: Course?
 
   public init(
     path: String,
@@ -31,10 +53,43 @@ public struct LintResult: Sendable {
     self.undecided = undecided
   }
 
+  /// Gives the findings their levels, what somebody lives with its mark, and all their fingerprints.
+  public mutating func configure(
+    _ configuration: LintConfiguration,
+    today: String,
+    used: inout Set<Int>
+  ) {
+    findings = configuration.apply(findings, today: today, used: &used)
+    var seen: [String: Int] = [:]
+    for index in findings.indices {
+      let fingerprint = Fingerprint.of(findings[index])
+      seen[fingerprint, default: 0] += 1
+      findings[index].fingerprint = fingerprint
+      findings[index].occurrence = seen[fingerprint] ?? 1
+    }
+  }
+
+  /// A finding about the configuration, which belongs to no capture.
+  public static func note(_ rule: Rule, _ message: String, path: String) -> Finding {
+    Finding(
+      rule: rule,
+      severity: rule.severity,
+      path: path,
+      line: 0,
+      time: 0,
+      task: nil,
+      pid: -1,
+      cpu: 0,
+      device: nil,
+      driver: nil,
+      message: message
+    )
+  }
+
   /// The last line: `3 errors, 1 warning in 2 traces (41204 events, 0 lost, 7 undecided)`.
   public static func summary(_ results: [LintResult]) -> String {
     func count(_ severity: Severity) -> Int {
-      results.reduce(0) { $0 + $1.findings.count { $0.rule.severity == severity } }
+      results.reduce(0) { $0 + $1.findings.count { $0.isOpen && $0.severity == severity } }
     }
     var parts: [String] = []
     for (severity, word) in [(Severity.error, "error"), (.warning, "warning"), (.note, "note")] {
@@ -44,9 +99,16 @@ public struct LintResult: Sendable {
     let events = results.reduce(0) { $0 + $1.eventCount }
     let lost = results.reduce(0) { $0 + $1.summary.lostEvents }
     let undecided = results.reduce(0) { $0 + $1.undecided.total }
+    let all = results.flatMap(\.findings)
+    let suppressed = all.count { $0.suppression != nil }
+    let baselined = all.count { $0.isBaselined }
+    let omitted = results.reduce(0) { $0 + $1.omitted }
     return (parts.isEmpty ? "no findings" : parts.joined(separator: ", "))
       + " in \(plural(results.count, "trace"))"
-      + " (\(events) events, \(lost) lost, \(undecided) undecided)"
+      + " (\(events) events, \(lost) lost, \(undecided) undecided"
+      + (suppressed > 0 ? ", \(suppressed) suppressed" : "")
+      + (baselined > 0 ? ", \(baselined) baselined" : "")
+      + (omitted > 0 ? ", \(omitted) findings more not shown" : "") + ")"
   }
 
   private static func plural(_ number: Int, _ word: String) -> String {

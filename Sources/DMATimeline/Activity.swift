@@ -91,9 +91,23 @@ public struct Activity: Sendable {
     devices.reduce(1 << 10) { $0 + $1.pieces.count * MemoryLayout<Piece>.stride }
   }
 
+  /// Takes in an event and what it changed.
+  public mutating func observe(_ event: DMAEvent, changes: [MappingChange]) {
+    note(event)
+    for change in changes { take(change, event.time) }
+  }
+
   /// Takes in an event that was just applied, with its changes.
   @inline(__always)
   mutating func observe(_ event: borrowing DMAEvent, _ engine: inout DMADebug) {
+    note(event)
+    guard engine.hasChanges else { return }
+    let time = event.time
+    engine.drainChanges { take($0, time) }
+  }
+
+  @inline(__always)
+  private mutating func note(_ event: borrowing DMAEvent) {
     if isEmpty {
       isEmpty = false
       start = event.time
@@ -108,10 +122,7 @@ public struct Activity: Sendable {
       with(event.device) { series, piece in series.pieces[piece].syncs &+= 1 }
     case .swiotlbBounced:
       with(event.device) { series, piece in series.pieces[piece].bounces &+= 1 }
-    default:
-      guard engine.hasChanges else { return }
-      let time = event.time
-      engine.drainChanges { take($0, time) }
+    default: break
     }
   }
 

@@ -46,13 +46,14 @@ import Testing
   }
 
   @Test func theTextNamesLineDeviceRuleAndBothSites() throws {
-    let result = try lint([
+    var result = try lint([
       TraceText.probe,
       "dma_alloc: 0000:00:03.0 dir=BIDIRECTIONAL dma_addr=2000 size=64"
         + " virt_addr=ffff888000002000 flags=GFP_KERNEL attrs=",
       "dma_free: 0000:00:03.0 dir=BIDIRECTIONAL dma_addr=2000 size=32"
         + " virt_addr=ffff888000002000 attrs=",
     ])
+    result.findings[0].fingerprint = "0123"
     var text = TextBuffer()
     result.appendText(to: &text)
     #expect(
@@ -62,6 +63,9 @@ import Testing
         [DMA003 free-size]
             at 1.000003000 by test-1 on CPU 0
             mapped in line 6 at 1.000002000 by test-1 on CPU 0
+            hint: Keep the size beside the dma_addr_t (dma_unmap_len_set) instead of computing it \
+        anew.
+            see: dmatop replay t.txt --finding 0123
 
         """
     )

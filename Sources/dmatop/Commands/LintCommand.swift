@@ -3,16 +3,13 @@ import DMADebugCore
 import DMALint
 import DMATimeline
 import DMATrace
+import Glibc
 
 extension Severity: ExpressibleByArgument {}
+extension ReportFormat: ExpressibleByArgument {}
 
 /// `dmatop lint`
 struct LintCommand: ParsableCommand {
-  enum Format: String, ExpressibleByArgument, CaseIterable {
-    case text
-    case json
-  }
-
   /// The least severity that makes the exit status 1.
   enum FailLevel: String, ExpressibleByArgument, CaseIterable {
     case error
@@ -25,73 +22,427 @@ struct LintCommand: ParsableCommand {
     }
   }
 
+  enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
+    case auto
+    case always
+    case never
+
+    /// The option goes before the environment, and that before what standard output is.
+    var isOn: Bool {
+      func isSet(_ name: String) -> Bool { getenv(name).map { $0.pointee != 0 } ?? false }
+      switch self {
+      case .always: return true
+      case .never: return false
+      case .auto:
+        if isSet("NO_COLOR") { return false }
+        if isSet("CLICOLOR_FORCE") || isSet("FORCE_COLOR") { return true }
+        let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
+        return isatty(STDOUT_FILENO) == 1 && !isDumb
+      }
+    }
+  }
+
+  /// `FORMAT=PATH`
+  struct ReportTarget: ExpressibleByArgument {
+    let format: ReportFormat
+    let path: String
+
+    init?(argument: String) {
+      let parts = argument.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2, let format = ReportFormat(rawValue: String(parts[0])) else {
+        return nil
+      }
+      self.format = format
+      path = String(parts[1])
+    }
+  }
+
+  /// `RULE=LEVEL`
+  struct LevelChange: ExpressibleByArgument {
+    let selector: String
+    let level: LintConfiguration.Level
+
+    init?(argument: String) {
+      let parts = argument.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2, LintConfiguration.isSelector(String(parts[0])),
+        let level = LintConfiguration.Level(rawValue: String(parts[1]))
+      else { return nil }
+      selector = String(parts[0])
+      self.level = level
+    }
+  }
+
   static let configuration = CommandConfiguration(
     commandName: "lint",
     abstract: "Check traces: what is proved to be wrong is a finding, what cannot be seen is not.",
     discussion: """
       Exit status: 0 nothing at or above --fail-on, 1 findings, 2 something could not be read.
+      A dmatop.toml in this directory or above says what a project wants.
 
-      Example:
+      Examples:
         dmatop lint --devices devices.txt --format json trace.txt
+        dmatop lint --exit-zero --statistics --report sarif=out.sarif trace.txt
       """
   )
 
-  @Argument(help: "Traces: files, FIFOs, or - for standard input.")
-  var traces: [String]
+  @Argument(help: "Traces: files, FIFOs, directories, or - for standard input.")
+  var traces: [String] = []
 
   @OptionGroup var replay: ReplayArguments
 
-  @Option(help: "text or json.")
-  var format = Format.text
+  @Option(
+    help:
+      "text, concise, json, jsonl, sarif, junit, ktap, gitlab, github, checkstyle, markdown or html."
+  )
+  var format = ReportFormat.text
+
+  @Option(
+    help: ArgumentHelp(
+      "Write a report to a file, too; may be given several times.",
+      valueName: "format=path"
+    )
+  )
+  var report: [ReportTarget] = []
 
   @Option(help: ArgumentHelp("Exit with 1 from this severity on.", valueName: "level"))
-  var failOn = FailLevel.error
+  var failOn: FailLevel?
+
+  @Flag(help: "Exit with 0 in spite of findings.")
+  var exitZero = false
+
+  @Option(help: ArgumentHelp("Only these rules: ids, names, DMA1, ALL.", valueName: "rules"))
+  var select: [String] = []
+
+  @Option(help: ArgumentHelp("These rules as well.", valueName: "rules"))
+  var extendSelect: [String] = []
+
+  @Option(help: ArgumentHelp("Not these rules.", valueName: "rules"))
+  var ignore: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Another severity: error, warning, note or off.", valueName: "rule=level")
+  )
+  var severity: [LevelChange] = []
+
+  @Option(help: ArgumentHelp("Settings: this file, not dmatop.toml.", valueName: "file"))
+  var config: String?
+
+  @Flag(help: "No settings from any file.")
+  var isolated = false
+
+  @Flag(help: "Print the settings, and where each comes from; end.")
+  var showSettings = false
+
+  @Option(help: ArgumentHelp("Findings that are known and allowed.", valueName: "file"))
+  var baseline: String?
+
+  @Option(help: ArgumentHelp("Write what is found as a baseline; end with 0.", valueName: "file"))
+  var writeBaseline: String?
+
+  @Flag(help: "Take out of --baseline what is no longer found; nothing is added.")
+  var pruneBaseline = false
+
+  @Flag(help: "Entries of the baseline that are no longer found make the exit status 1.")
+  var strictBaseline = false
+
+  @Flag(help: "How many findings of each rule and driver there are.")
+  var statistics = false
+
+  @Option(help: ArgumentHelp("What to call standard input in reports.", valueName: "name"))
+  var stdinName = "<stdin>"
+
+  @Option(help: ArgumentHelp("Set before paths in reports for machines.", valueName: "path"))
+  var pathPrefix = ""
+
+  @Option(help: ArgumentHelp("Part of the id of the run in SARIF.", valueName: "name"))
+  var category = ""
+
+  @Option(help: ArgumentHelp("The date for suppressions that expire.", visibility: .hidden))
+  var today: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Colours: auto, always or never. NO_COLOR goes before CLICOLOR_FORCE and FORCE_COLOR.",
+      valueName: "when"
+    )
+  )
+  var color = ColorChoice.auto
 
   @Flag(name: .shortAndLong, help: "No summary.")
   var quiet = false
 
+  // MARK: Running
+
   func run() throws {
+    let settings = try settings()
+    if showSettings { return show(settings) }
+    guard !traces.isEmpty else {
+      throw CommandError("lint wants a trace: a file, a directory, or - for standard input")
+    }
+    if pruneBaseline, baseline == nil, settings.baseline == nil {
+      throw CommandError("--prune-baseline wants --baseline FILE")
+    }
     var results: [LintResult] = []
-    var hasFailed = false
-    for path in traces {
+    var context = ReportContext()
+    context.pathPrefix = pathPrefix
+    context.category = category
+    context.rules = Rule.all.map { ($0, settings.level($0)) }
+    var used: Set<Int> = []
+    for path in try files() {
       do {
-        results.append(try lint(path))
+        var result = try lint(path, settings)
+        result.configure(settings, today: todaysDate, used: &used)
+        addEvidence(&result, path)
+        results.append(result)
       } catch let error as TraceError {
         StandardError.write("dmatop: \(error.description)")
-        hasFailed = true
+        context.failures.append((path, error.description))
       }
     }
-    var output = BufferedOutput()
-    switch format {
-    case .text:
-      for result in results { output.write { result.appendText(to: &$0) } }
-      if !quiet { output.write(LintResult.summary(results) + "\n") }
-    case .json:
-      output.write(bytes: LintResult.json(results))
-      if !quiet { StandardError.write(LintResult.summary(results)) }
-    }
-    output.flush()
-    if hasFailed { throw ExitCode(2) }
+    if let writeBaseline { return try write(Baseline(results), to: writeBaseline) }
+    let stale = try applyBaseline(&results, settings)
+    addNotes(&results, settings, used, stale)
+    context.summary = LintResult.summary(results)
+    try writeReports(results, context)
+    let level = failOn ?? settings.failOn.flatMap { FailLevel(rawValue: $0) } ?? .error
+    if !context.failures.isEmpty { throw ExitCode(2) }
     let isReached = results.contains { result in
-      result.findings.contains { failOn.isReached(by: $0.rule.severity) }
+      result.findings.contains { $0.isOpen && level.isReached(by: $0.severity) }
     }
-    if isReached { throw ExitCode(1) }
+    if isReached || strictBaseline && !stale.isEmpty, !exitZero { throw ExitCode(1) }
   }
 
-  private func lint(_ path: String) throws -> LintResult {
+  /// The captures: of a directory all that look like traces, in the order of their names.
+  private func files() throws -> [String] {
+    try traces.flatMap { path -> [String] in
+      var status = stat()
+      guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        return [path]
+      }
+      guard let directory = opendir(path) else {
+        throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
+      }
+      defer { closedir(directory) }
+      var found: [String] = []
+      while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        let isTrace = [".txt", ".trace", ".log"].contains { name.hasSuffix($0) }
+        if isTrace, !name.hasPrefix(".") { found.append(path + "/" + name) }
+      }
+      guard !found.isEmpty else {
+        throw CommandError("\(displayName(path)): no files that end in .txt, .trace or .log")
+      }
+      return found.sorted()
+    }
+  }
+
+  private func lint(_ path: String, _ settings: LintConfiguration) throws -> LintResult {
     var replay = try self.replay.open(path)
     replay.collectChanges()
-    let name = path == "-" ? "<stdin>" : path
+    let name = path == "-" ? stdinName : path
     var options = Judge.Options()
     options.alignment = UInt64(self.replay.dmaAlignment)
+    options.leakMinimum = settings.leakMinimum
     var run = LintRun(
       name: name,
       generation: replay.engine.configuration.generation,
-      options: options
+      options: options,
+      drawsCharts: formats.contains(.html)
     )
     try replay.run(path, to: .end, verbose: self.replay.verbose) { replay, event in
       run.observe(&replay, event)
     }
     return run.finish(&replay, name: name)
+  }
+
+  /// All formats that are written.
+  private var formats: Set<ReportFormat> { Set(report.map(\.format) + [format]) }
+
+  private func addEvidence(_ result: inout LintResult, _ path: String) {
+    if formats.contains(.text) { LintEvidence.addExcerpts(&result, path: path) }
+    if formats.contains(.sarif) || formats.contains(.html) {
+      LintEvidence.addSyncs(&result, path: path)
+    }
+  }
+
+  private func writeReports(_ results: [LintResult], _ context: ReportContext) throws {
+    var screen = context
+    screen.isColored = color.isOn
+    for target in report {
+      let bytes = target.format.render(results, context)
+      if let problem = SettingsFiles.replace(absolute(target.path), bytes, mode: 0o644) {
+        throw CommandError(problem)
+      }
+    }
+    var output = BufferedOutput()
+    output.write(bytes: format.render(results, screen))
+    let tail = (statistics ? statisticsLines(results) : "") + (quiet ? "" : context.summary + "\n")
+    if format == .text {
+      output.write(tail)
+    } else if !tail.isEmpty {
+      StandardError.write(String(tail.dropLast()))
+    }
+    output.flush()
+  }
+
+  private func absolute(_ path: String) -> String {
+    if path.hasPrefix("/") { return path }
+    guard let directory = getcwd(nil, 0) else { return path }
+    defer { free(directory) }
+    return String(cString: directory) + "/" + path
+  }
+
+  private func statisticsLines(_ results: [LintResult]) -> String {
+    var counts: [String: Int] = [:]
+    for finding in results.flatMap(\.findings) where finding.isOpen {
+      counts["\(finding.rule.id) \(finding.rule.name)", default: 0] += 1
+      if let driver = finding.driver { counts["driver \(driver)", default: 0] += 1 }
+    }
+    return counts.sorted { $0.key < $1.key }.map { name, count in
+      let digits = String(count)
+      return String(repeating: " ", count: max(0, 6 - digits.count)) + digits + "  "
+        + String(escaping: name.utf8) + "\n"
+    }.joined()
+  }
+
+  // MARK: Settings and baseline
+
+  private var todaysDate: String {
+    if let today { return today }
+    var now = time(nil)
+    var parts = tm()
+    gmtime_r(&now, &parts)
+    func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + String(number) }
+    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+  }
+
+  private func settings() throws -> LintConfiguration {
+    var settings = LintConfiguration()
+    do {
+      if let config {
+        guard let text = try SettingsFiles.text(config) else {
+          throw CommandError("\(displayName(config)): there is no such file")
+        }
+        try settings.read(text, name: displayName(config))
+      } else if !isolated, let path = Self.findConfiguration(),
+        let text = try SettingsFiles.text(path)
+      {
+        try settings.read(text, name: displayName(path))
+      }
+    } catch let problem as LintConfiguration.Problem {
+      throw CommandError(problem.description)
+    }
+    func rules(_ words: [String], _ option: String) throws -> [String] {
+      let names = words.flatMap { $0.split(separator: ",").map(String.init) }
+      for name in names where !LintConfiguration.isSelector(name) {
+        throw CommandError("--\(option): '\(String(escaping: name.utf8))' is no rule")
+      }
+      return names
+    }
+    let command = "command line"
+    if !select.isEmpty {
+      settings.select = try rules(select, "select")
+      settings.origins["select"] = command
+    }
+    settings.select += try rules(extendSelect, "extend-select")
+    if !ignore.isEmpty {
+      settings.ignore += try rules(ignore, "ignore")
+      settings.origins["ignore"] = command
+    }
+    if !severity.isEmpty {
+      settings.levels += severity.map { ($0.selector, $0.level) }
+      settings.origins["severity"] = command
+    }
+    return settings
+  }
+
+  /// `dmatop.toml` in this directory or above.
+  private static func findConfiguration() -> String? {
+    guard let buffer = getcwd(nil, 0) else { return nil }
+    defer { free(buffer) }
+    var directory = String(cString: buffer)
+    while true {
+      let path = directory + (directory.hasSuffix("/") ? "" : "/") + "dmatop.toml"
+      if access(path, R_OK) == 0 { return path }
+      guard directory != "/", let slash = directory.lastIndex(of: "/") else { return nil }
+      directory = String(directory[..<slash])
+      if directory.isEmpty { directory = "/" }
+    }
+  }
+
+  private func show(_ settings: LintConfiguration) {
+    func origin(_ key: String) -> String { "  # \(settings.origins[key] ?? "standard")\n" }
+    func list(_ words: [String]) -> String {
+      "[" + words.map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+    }
+    var text = "select = \(list(settings.select))" + origin("select")
+    text += "ignore = \(list(settings.ignore))" + origin("ignore")
+    text += "fail-on = \"\(failOn?.rawValue ?? settings.failOn ?? "error")\"" + origin("fail-on")
+    text += "leak-minimum = \(settings.leakMinimum)" + origin("leak-minimum")
+    if let baseline = settings.baseline {
+      text += "baseline = \"\(baseline)\"" + origin("baseline")
+    }
+    for suppression in settings.suppressions {
+      text += "# suppress \(String(escaping: suppression.description.utf8))\n"
+    }
+    text += "\n[severity]" + origin("severity")
+    for rule in Rule.all { text += "\(rule.id) = \"\(settings.level(rule).rawValue)\"\n" }
+    BufferedOutput.write(Array(text.utf8), to: STDOUT_FILENO)
+  }
+
+  private func write(_ baseline: Baseline, to path: String) throws {
+    if let problem = SettingsFiles.replace(absolute(path), baseline.text, mode: 0o644) {
+      throw CommandError(problem)
+    }
+    StandardError.write("dmatop: \(baseline.count) entries in \(displayName(path))")
+  }
+
+  /// - Returns: entries of the baseline that were not found.
+  private func applyBaseline(
+    _ results: inout [LintResult],
+    _ settings: LintConfiguration
+  ) throws -> [String] {
+    guard let path = baseline ?? settings.baseline else { return [] }
+    do {
+      let known = try Baseline(try FileBytes.read(path, limit: 64 << 20), name: displayName(path))
+      let stale = known.apply(&results)
+      if pruneBaseline {
+        try write(known.pruned(by: results), to: path)
+        return []
+      }
+      return stale
+    } catch let problem as Baseline.Problem {
+      throw CommandError(problem.description)
+    }
+  }
+
+  /// What is to be said about suppressions and baseline themselves.
+  private func addNotes(
+    _ results: inout [LintResult],
+    _ settings: LintConfiguration,
+    _ used: Set<Int>,
+    _ stale: [String]
+  ) {
+    guard !results.isEmpty else { return }
+    func add(_ name: String, _ message: String) {
+      guard let rule = Rule(named: name),
+        let level = Severity(rawValue: settings.level(rule).rawValue)
+      else { return }
+      var finding = LintResult.note(rule, message, path: results[0].path)
+      finding.severity = level
+      results[0].findings.append(finding)
+    }
+    for (index, suppression) in settings.suppressions.enumerated() {
+      if let expires = suppression.expires, expires < todaysDate {
+        add("TRC007", "suppression has expired on \(expires): \(suppression.description)")
+      } else if !used.contains(index) {
+        add("TRC006", "suppression matches nothing: \(suppression.description)")
+      }
+    }
+    if !stale.isEmpty {
+      add("TRC008", "the baseline allows \(stale.count) mistakes that are gone: \(stale[0])")
+    }
   }
 }

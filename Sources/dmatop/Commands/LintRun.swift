@@ -10,8 +10,16 @@ struct LintRun {
   private var changes: [MappingChange] = []
   private var reports: [Report] = []
   private let generation: KernelGeneration
+  /// What happened over time, for charts; `nil` when nobody asks.
+  private var activity: Activity?
 
-  init(name: String, generation: KernelGeneration, options: Judge.Options) {
+  init(
+    name: String,
+    generation: KernelGeneration,
+    options: Judge.Options,
+    drawsCharts: Bool = false
+  ) {
+    activity = drawsCharts ? Activity() : nil
     collector = FindingCollector(path: name)
     judge = Judge(generation, options: options)
     self.generation = generation
@@ -24,6 +32,7 @@ struct LintRun {
     if replay.engine.hasReports { replay.takeReports(&reports) }
     judge.observe(event, replay.engine, changes, reports)
     if judge.hasVerdicts { takeVerdicts(replay) }
+    activity?.observe(event, changes: changes)
     if !changes.isEmpty { changes.removeAll(keepingCapacity: true) }
     if !reports.isEmpty { takeReports(replay) }
   }
@@ -44,7 +53,7 @@ struct LintRun {
     judge.finish(replay.engine)
     takeVerdicts(replay)
     collector.add(replay.summary)
-    return LintResult(
+    var result = LintResult(
       path: name,
       findings: collector.sorted,
       eventCount: replay.engine.eventCount,
@@ -53,5 +62,14 @@ struct LintRun {
       kernelOrigin: replay.origin.description,
       undecided: replay.engine.undecided
     )
+    result.omitted = collector.omitted
+    if let activity {
+      result.course = LintResult.Course(
+        bytes: activity.total.pieces.map(\.peakBytes),
+        live: activity.total.pieces.map { UInt64($0.peakLive) },
+        lifetimes: activity.lifetimes
+      )
+    }
+    return result
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DMALint
 import DMASimulator
 import DMATimeline
 import Glibc
@@ -30,6 +31,14 @@ struct ReplayCommand: ParsableCommand {
     )
   )
   var at = Moment.end
+
+  @Option(
+    help: ArgumentHelp(
+      "Begin at a finding of lint: its fingerprint, :N for the Nth.",
+      valueName: "fingerprint"
+    )
+  )
+  var finding: String?
 
   @OptionGroup var replay: ReplayArguments
   @OptionGroup var gates: GateArguments
@@ -124,6 +133,11 @@ struct ReplayCommand: ParsableCommand {
     state.settings = reader.settings
     if state.settings.beginsAsTree { state.places[.mappings, default: .init()].isTree = true }
     for warning in reader.warnings { state.say(warning) }
+    if let finding {
+      guard let trace, trace != "-" else { throw CommandError("--finding wants a trace in a file") }
+      state.view = .errors
+      state.resumeEvent = try event(of: finding, trace)
+    }
     guard isTerminal else {
       try begin(&state)
       return try launcher.printScreen(
@@ -132,11 +146,36 @@ struct ReplayCommand: ParsableCommand {
         styles: snapshotStyles
       )
     }
-    let isRemembered = !noSession && reader.settings.remembersSessions && at == .end
+    let isRemembered =
+      finding == nil && !noSession && reader.settings.remembersSessions && at == .end
     let session = isRemembered ? trace.map { Session(trace: $0) } : nil
     session?.restore(&state)
     try begin(&state)
     try launcher.open(state, session: session)
+  }
+
+  /// The event at which a finding came up.
+  private func event(of finding: String, _ trace: String) throws -> UInt64 {
+    var replay = try self.replay.open(trace)
+    replay.collectChanges()
+    var options = Judge.Options()
+    options.alignment = UInt64(self.replay.dmaAlignment)
+    var run = LintRun(
+      name: trace,
+      generation: replay.engine.configuration.generation,
+      options: options
+    )
+    _ = try replay.run(to: .end) { replay, event in run.observe(&replay, event) }
+    var result = run.finish(&replay, name: trace)
+    var used: Set<Int> = []
+    result.configure(LintConfiguration(), today: "0000-00-00", used: &used)
+    guard let found = result.findings.first(where: { $0.identifier == finding }) else {
+      throw CommandError(
+        "\(displayName(trace)) has no finding '\(String(escaping: finding.utf8))';"
+          + " 'dmatop lint --format json' lists them"
+      )
+    }
+    return found.eventNumber
   }
 
   /// What was asked for on the command line goes before a session.

@@ -34,11 +34,29 @@ enum SettingsFiles {
   /// - Returns: what went wrong, `nil` when nothing did.
   static func replace(_ path: String, _ text: String) -> String? {
     makeDirectories(path)
+    return replace(path, Array(text.utf8), mode: 0o600)
+  }
+
+  /// Writes a file so that it is there as a whole or not at all.
+  ///
+  /// - Returns: what went wrong, `nil` when nothing did.
+  static func replace(_ path: String, _ bytes: [UInt8], mode: mode_t) -> String? {
+    // A device or a pipe is written to, not replaced.
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+      guard descriptor >= 0 else {
+        return "\(displayName(path)): \(String(cString: strerror(errno)))"
+      }
+      defer { close(descriptor) }
+      BufferedOutput.write(bytes, to: descriptor)
+      return nil
+    }
     let name = displayName(path)
     var draft = Array((path + ".XXXXXX").utf8CString)
     let descriptor = mkstemp(&draft)
     guard descriptor >= 0 else { return "\(name): \(String(cString: strerror(errno)))" }
-    let bytes = Array(text.utf8)
+    fchmod(descriptor, mode)
     var done = 0
     while done < bytes.count {
       let written = bytes.withUnsafeBytes {

@@ -19,6 +19,17 @@ extension LintResult {
     return json.text.bytes + [0x0a]
   }
 
+  /// A finding in each line.
+  static func jsonLines(_ results: [LintResult]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for finding in results.flatMap(\.findings) {
+      var json = JSONWriter()
+      append(finding, to: &json)
+      bytes += json.text.bytes + [0x0a]
+    }
+    return bytes
+  }
+
   private func append(to json: inout JSONWriter) {
     json.object { json in
       json.pair("path", path)
@@ -42,8 +53,14 @@ extension LintResult {
     json.object { json in
       json.pair("rule", finding.rule.id)
       json.pair("name", finding.rule.name)
-      json.pair("severity", finding.rule.severity.rawValue)
+      json.pair("severity", finding.severity.rawValue)
       json.pair("path", finding.path)
+      json.pair("fingerprint", finding.fingerprint)
+      json.pair("occurrence", UInt64(finding.occurrence))
+      json.pair("suppressed", finding.suppression)
+      json.key("baselined")
+      json.bool(finding.isBaselined)
+      json.pair("event", finding.eventNumber)
       appendPlace(
         finding.line,
         finding.device == nil ? nil : finding.time,

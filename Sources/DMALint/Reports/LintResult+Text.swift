@@ -3,18 +3,34 @@ import DMATrace
 
 extension LintResult {
   /// The findings as people read them.
-  public func appendText(to text: inout TextBuffer) {
-    for finding in findings { append(finding, to: &text) }
+  ///
+  /// - Parameter isColored: for a terminal: severities have colours, excerpts are faint.
+  public func appendText(to text: inout TextBuffer, isColored: Bool = false) {
+    for finding in findings { append(finding, to: &text, isColored) }
   }
 
-  private func append(_ finding: Finding, to text: inout TextBuffer) {
+  private func color(_ severity: Severity) -> String {
+    switch severity {
+    case .error: "\u{1b}[1;31m"
+    case .warning: "\u{1b}[1;33m"
+    case .note: "\u{1b}[1;36m"
+    }
+  }
+
+  private static let plain = "\u{1b}[0m"
+  private static let faint = "\u{1b}[2m"
+
+  private func append(_ finding: Finding, to text: inout TextBuffer, _ isColored: Bool) {
+    guard finding.isOpen else { return }
     text.append(escaped: finding.path.utf8)
     if finding.line > 0 {
       text.append(":")
       text.append(decimal: finding.line)
     }
     text.append(": ")
-    text.append(string: finding.rule.severity.rawValue)
+    if isColored { text.append(string: color(finding.severity)) }
+    text.append(string: finding.severity.rawValue)
+    if isColored { text.append(string: Self.plain) }
     text.append(": ")
     if let device = finding.device {
       text.append(escaped: (finding.driver ?? "?").utf8)
@@ -40,6 +56,7 @@ extension LintResult {
       text.append("\n")
     }
     guard finding.device != nil else { return }
+    excerpt(finding.line, to: &text, isColored)
     text.append("    at ")
     appendContext(
       finding.time,
@@ -50,7 +67,15 @@ extension LintResult {
       finding.stack,
       &text
     )
+    defer {
+      text.append("    hint: ")
+      text.append(string: finding.rule.fix)
+      text.append("\n    see: ")
+      text.append(string: finding.command)
+      text.append("\n")
+    }
     guard let origin = finding.origin else { return }
+    excerpt(origin.line, to: &text, isColored)
     text.append("    mapped in line ")
     text.append(decimal: origin.line)
     text.append(" at ")
@@ -63,6 +88,18 @@ extension LintResult {
       origin.stack,
       &text
     )
+  }
+
+  /// The line of the capture.
+  private func excerpt(_ line: UInt64, to text: inout TextBuffer, _ isColored: Bool) {
+    guard let source = excerpts[line] else { return }
+    text.append("    ")
+    if isColored { text.append(string: Self.faint) }
+    text.append(decimal: line)
+    text.append(" | ")
+    text.append(string: source)
+    if isColored { text.append(string: Self.plain) }
+    text.append("\n")
   }
 
   private func appendContext(

@@ -1,0 +1,85 @@
+import DMADebugCore
+import DMALint
+import DMATimeline
+import DMATrace
+import Glibc
+
+/// What findings are shown with: lines of the capture, and the syncs between map and mistake. Both
+/// need a second look at the file, so there are none for a pipe.
+enum LintEvidence {
+  private static let maximumFindings = 200
+  private static let maximumSyncs = 8
+  private static let maximumLine = 240
+
+  /// Adds the lines that findings name.
+  static func addExcerpts(_ result: inout LintResult, path: String) {
+    var wanted: Set<UInt64> = []
+    for finding in result.findings.prefix(maximumFindings) where finding.device != nil {
+      wanted.insert(finding.line)
+      if let origin = finding.origin { wanted.insert(origin.line) }
+    }
+    guard !wanted.isEmpty, isFile(path) else { return }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    let last = wanted.max() ?? 0
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    var line: UInt64 = 1
+    var text: [UInt8] = []
+    var isWanted = wanted.contains(1)
+    while line <= last {
+      let count = read(descriptor, &buffer, buffer.count)
+      guard count > 0 else { break }
+      for byte in buffer[..<count] {
+        if byte == 0x0a {
+          if isWanted { result.excerpts[line] = shown(text) }
+          text.removeAll(keepingCapacity: true)
+          line += 1
+          isWanted = wanted.contains(line)
+        } else if isWanted, text.count < maximumLine {
+          text.append(byte)
+        }
+      }
+    }
+    if isWanted, !text.isEmpty { result.excerpts[line] = shown(text) }
+  }
+
+  private static func shown(_ bytes: [UInt8]) -> String {
+    String(escaping: bytes.drop { $0 == 0x20 }) + (bytes.count == maximumLine ? "…" : "")
+  }
+
+  private static func isFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+  }
+
+  /// Adds the syncs of the mapping that a finding is about, from its map to the mistake.
+  static func addSyncs(_ result: inout LintResult, path: String) {
+    guard isFile(path) else { return }
+    let candidates = result.findings.indices.filter { result.findings[$0].origin != nil }
+      .prefix(maximumFindings)
+    guard !candidates.isEmpty, var reader = try? TextTraceReader(path: path) else { return }
+    var batch = EventBatch()
+    while (try? reader.read(into: &batch)) == true {
+      let names = reader.names
+      for event in batch.events {
+        switch event.kind {
+        case .syncSingleForCPU, .syncSingleForDevice, .syncSGForCPU, .syncSGForDevice: break
+        default: continue
+        }
+        let device = names.devices.string(event.device.rawValue)
+        for index in candidates {
+          let finding = result.findings[index]
+          guard let origin = finding.origin, finding.device == device, event.line > origin.line,
+            event.line < finding.line, event.dmaAddress >= origin.dmaAddress,
+            event.dmaAddress - origin.dmaAddress < max(origin.size, 1),
+            finding.syncs.count < maximumSyncs
+          else { continue }
+          result.findings[index].syncs.append(
+            Finding.Step(line: event.line, text: "\(event.kind.name) \(event.direction.traceName)")
+          )
+        }
+      }
+    }
+  }
+}

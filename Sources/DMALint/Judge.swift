@@ -85,7 +85,18 @@ public struct Judge {
 
   // MARK: Events
 
-  /// Takes in an event that was applied.
+  /// Whether an event is of interest even if it changed nothing.
+  @inline(__always)
+  public static func wants(_ event: borrowing DMAEvent) -> Bool {
+    switch event.kind {
+    case .syncSingleForCPU, .syncSingleForDevice, .swiotlbBounced, .iommuFault: true
+    case .mappingError: event.dmaAddress == .max
+    default: false
+    }
+  }
+
+  /// Takes in an event that was applied: one that changed something, that dma-debug had something
+  /// to say about, or that ``wants(_:)`` names.
   ///
   /// - Parameters:
   ///   - changes: what it changed in the engine.
@@ -97,7 +108,6 @@ public struct Judge {
     _ changes: [MappingChange],
     _ reports: [Report]
   ) {
-    lastTime = event.time
     switch event.kind {
     case .syncSingleForCPU, .syncSingleForDevice: sync(event, engine)
     case .swiotlbBounced: bounce(event)
@@ -286,8 +296,8 @@ public struct Judge {
       pages.insert(page, change.slot)
     }
     guard let other, !reports.contains(where: { $0.kind == .overlappingCacheline }) else { return }
-    let live = engine.withMappings { $0[Int(other)] }
-    let mapping = engine.withMappings { $0[Int(change.slot)] }
+    let live = engine.mapping(inSlot: other)
+    let mapping = engine.mapping(inSlot: change.slot)
     let isSameList =
       mapping.type == .scatterGather && live.type == .scatterGather
       && live.device == mapping.device && live.sgCallEntries == mapping.sgCallEntries
@@ -313,13 +323,11 @@ public struct Judge {
     _ end: UInt64,
     _ line: UInt64
   ) -> Bool {
-    engine.withMappings { table in
-      let live = table[Int(slot)]
-      guard live.sequence != 0, let from = engine.physicalAddress(of: live) else { return false }
-      // Segments of one list may share what they like.
-      return from < end && start < from &+ live.size && live.line != line
-        && !live.attributes.contains(.skipCPUSync)
-    }
+    let live = engine.mapping(inSlot: slot)
+    guard live.sequence != 0, let from = engine.physicalAddress(of: live) else { return false }
+    // Segments of one list may share what they like.
+    return from < end && start < from &+ live.size && live.line != line
+      && !live.attributes.contains(.skipCPUSync)
   }
 
   @inline(__always)
@@ -385,7 +393,7 @@ public struct Judge {
         rule: .unmapAttributes,
         event: event,
         message: "mapped with attributes '\(mapped.traceText)', freed with '\(freed.traceText)'",
-        mapping: engine.withMappings { $0[Int(mapping.slot)] }
+        mapping: engine.mapping(inSlot: mapping.slot)
       )
     )
   }
@@ -393,7 +401,7 @@ public struct Judge {
   private mutating func sync(_ event: DMAEvent, _ engine: DMADebug) {
     count(event.device) { $0.syncs += 1 }
     guard let slot = engine.slot(of: event.device, at: event.dmaAddress) else { return }
-    let mapping = engine.withMappings { $0[Int(slot)] }
+    let mapping = engine.mapping(inSlot: slot)
     // Parts of a buffer may go their own ways.
     guard mapping.size == event.size, mapping.direction == event.direction,
       Int(slot) < owners.count
@@ -521,7 +529,10 @@ public struct Judge {
   // MARK: The end
 
   /// Says what only the whole trace shows.
-  public mutating func finish(_ engine: DMADebug) {
+  ///
+  /// - Parameter time: of the last event.
+  public mutating func finish(_ engine: DMADebug, time: UInt64) {
+    lastTime = time
     finishSites(engine)
     for churn in churns where churn.count >= Self.churnMinimum {
       guard let event = churn.first else { continue }

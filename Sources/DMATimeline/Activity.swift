@@ -91,10 +91,14 @@ public struct Activity: Sendable {
     devices.reduce(1 << 10) { $0 + $1.pieces.count * MemoryLayout<Piece>.stride }
   }
 
-  /// Takes in an event and what it changed.
-  public mutating func observe(_ event: DMAEvent, changes: [MappingChange]) {
+  /// Takes in an event; what it changed follows with ``observe(_:at:)``.
+  public mutating func observe(_ event: DMAEvent) {
     note(event)
-    for change in changes { take(change, event.time) }
+  }
+
+  /// Takes in what the last event changed.
+  public mutating func observe(_ changes: [MappingChange], at time: UInt64) {
+    for change in changes { take(change, time) }
   }
 
   /// Takes in an event that was just applied, with its changes.

@@ -32,7 +32,7 @@ public struct MappingSelection {
 
   /// The mapping in a slot.
   public func mapping(_ slot: UInt32) -> Mapping {
-    context.engine.withMappings { $0[Int(slot)] }
+    context.engine.mapping(inSlot: slot)
   }
 
   // MARK: Filtering

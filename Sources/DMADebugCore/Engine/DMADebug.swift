@@ -135,6 +135,11 @@ public struct DMADebug: Sendable {
     try table.entries.withUnsafeElements(body)
   }
 
+  /// The mapping in a slot (``withMappings(_:)``).
+  public func mapping(inSlot slot: UInt32) -> Mapping {
+    table[slot]
+  }
+
   /// The slot of the mapping that was made last of those of a device at a DMA address.
   @inline(__always)
   public func slot(of device: DeviceID, at address: UInt64) -> UInt32? {

@@ -28,11 +28,15 @@ struct LintRun {
   /// Takes in the event that was just applied.
   @inline(__always)
   mutating func observe(_ replay: inout Replay, _ event: DMAEvent) {
-    if replay.engine.hasChanges { replay.drainChanges { changes.append($0) } }
-    if replay.engine.hasReports { replay.takeReports(&reports) }
+    let hasChanges = replay.engine.hasChanges
+    let hasReports = replay.engine.hasReports
+    activity?.observe(event)
+    guard hasChanges || hasReports || Judge.wants(event) else { return }
+    if hasChanges { replay.drainChanges { changes.append($0) } }
+    if hasReports { replay.takeReports(&reports) }
     judge.observe(event, replay.engine, changes, reports)
     if judge.hasVerdicts { takeVerdicts(replay) }
-    activity?.observe(event, changes: changes)
+    if hasChanges { activity?.observe(changes, at: event.time) }
     if !changes.isEmpty { changes.removeAll(keepingCapacity: true) }
     if !reports.isEmpty { takeReports(replay) }
   }
@@ -50,7 +54,7 @@ struct LintRun {
   mutating func finish(_ replay: inout Replay, name: String) -> LintResult {
     replay.takeReports(&reports)
     takeReports(replay)
-    judge.finish(replay.engine)
+    judge.finish(replay.engine, time: replay.time)
     takeVerdicts(replay)
     collector.add(replay.summary)
     var result = LintResult(

@@ -61,8 +61,14 @@ public struct FindingCollector {
   }
 
   /// Takes in a mistake beyond the kernel's rules.
-  public mutating func add(_ verdict: Judge.Verdict, _ engine: DMADebug, _ names: TraceNames) {
+  public mutating func add(
+    _ verdict: Judge.Verdict,
+    by judge: Judge,
+    _ engine: DMADebug,
+    _ names: TraceNames
+  ) {
     let event = verdict.event
+    let driver = judge.driver(of: event.device) ?? engine.driver(of: event.device)
     let key = BeyondKey(
       rule: verdict.rule.id,
       device: event.device,
@@ -87,7 +93,7 @@ public struct FindingCollector {
         cpu: event.cpu,
         device: event.device == .unknown ? nil : names.devices.string(event.device.rawValue),
         driver: event.device == .unknown
-          ? nil : names.drivers.string(engine.driver(of: event.device).rawValue),
+          ? nil : names.drivers.string(driver.rawValue),
         message: verdict.message,
         count: verdict.count,
         site: names.callSite(stack: event.stack),

@@ -75,6 +75,8 @@ public struct Judge {
   private var churns = [Churn](repeating: Churn(), count: churnPlaces)
   private var devices: [DeviceCounts] = []
   private var lastTime: UInt64 = 0
+  /// Who was bound to a device when it mapped last, by device number.
+  private var drivers: [DriverID] = []
   /// What is wrong, to be taken by whoever calls.
   private var verdicts: [Verdict] = []
 
@@ -176,6 +178,7 @@ public struct Judge {
       }
     }
     if change.isAdded {
+      noteDriver(change.device, engine.driver(of: change.device))
       setOwner(change.slot, .fresh)
       if isStreaming, let physical = change.physicalAddress, change.size > 0 {
         added(change, physical, event, engine, reports)
@@ -188,6 +191,21 @@ public struct Judge {
       }
       if !comparesAttributes { compareAttributes(change, event, engine) }
     }
+  }
+
+  @inline(__always)
+  private mutating func noteDriver(_ device: DeviceID, _ driver: DriverID) {
+    let index = Int(device.rawValue)
+    if index >= drivers.count {
+      drivers.append(contentsOf: repeatElement(.unknown, count: index + 1 - drivers.count))
+    }
+    drivers[index] = driver
+  }
+
+  /// The driver that a device had when it mapped last: in the end it may have left.
+  public func driver(of device: DeviceID) -> DriverID? {
+    let index = Int(device.rawValue)
+    return index < drivers.count && drivers[index] != .unknown ? drivers[index] : nil
   }
 
   @inline(__always)

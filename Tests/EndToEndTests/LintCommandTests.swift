@@ -146,6 +146,29 @@ import Testing
     #expect(wrong.errors.contains("has no finding"))
   }
 
+  @Test func theEnvironmentNamesFormatAndSettings() throws {
+    let directory = Self.project()
+    let concise = try Program.shell("cd \(directory); DMATOP_FORMAT=concise dmatop lint -q t.txt")
+    #expect(concise.output.hasPrefix("t.txt:"))
+    #expect(concise.output.split(separator: "\n").count == 2)
+    let flag = try Program.shell(
+      "cd \(directory); DMATOP_FORMAT=json dmatop lint --format concise -q t.txt"
+    )
+    #expect(flag.output == concise.output)
+    let wrong = try Program.shell("cd \(directory); DMATOP_FORMAT=x dmatop lint t.txt")
+    #expect(wrong.status == 2)
+    let settings = try Program.shell(
+      """
+      cd \(directory); mkdir c
+      dmatop lint --write-baseline c/known.json t.txt
+      echo 'baseline = "known.json"' >c/dmatop.toml
+      DMATOP_CONFIG=c/dmatop.toml dmatop lint t.txt
+      """
+    )
+    #expect(settings.status == 0)
+    #expect(settings.output.contains("2 baselined"))
+  }
+
   // MARK: Exit status
 
   @Test func theExitStatusSaysWhatWasFound() throws {

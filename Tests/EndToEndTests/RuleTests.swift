@@ -158,6 +158,19 @@ import Testing
     #expect(!found.isDisjoint(with: expected), "\(made) made, found \(found)")
   }
 
+  /// All mistakes in one run: most of them are made, and each has its rule.
+  @Test func allFaultsTogetherHaveTheirRules() throws {
+    let reader = try SimulatedRun.reader("desktop", events: 30_000, faults: "all@1%")
+    let result = try Self.lint(reader, ReplayOptions())
+    let found = Set(result.findings.map(\.rule.id))
+    let counts = try #require(reader.simulation.injector?.counts)
+    let made = Self.rulesOfFaults.filter { counts[$0.key.rawValue] > 0 }
+    #expect(made.count >= 20)
+    for (fault, rules) in made where rules != ["DMA019"] {
+      #expect(!found.isDisjoint(with: rules), "\(fault.name)")
+    }
+  }
+
   /// Right use in the simulator has no findings, whatever the machine is like.
   @Test(arguments: ["desktop", "nic", "nvme", "usb", "audio", "virtio"])
   func rightUseInTheSimulatorHasNoErrors(_ name: String) throws {

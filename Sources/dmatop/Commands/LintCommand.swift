@@ -92,9 +92,9 @@ struct LintCommand: ParsableCommand {
 
   @Option(
     help:
-      "text, concise, json, jsonl, sarif, junit, ktap, gitlab, github, checkstyle, markdown or html."
+      "text, concise, json, jsonl, sarif, junit, ktap, gitlab, github, checkstyle, markdown or html; text unless the environment variable DMATOP_FORMAT says otherwise."
   )
-  var format = ReportFormat.text
+  var format: ReportFormat?
 
   @Option(
     help: ArgumentHelp(
@@ -124,7 +124,12 @@ struct LintCommand: ParsableCommand {
   )
   var severity: [LevelChange] = []
 
-  @Option(help: ArgumentHelp("Settings: this file, not dmatop.toml.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Settings: this file, not dmatop.toml. So does the environment variable DMATOP_CONFIG.",
+      valueName: "file"
+    )
+  )
   var config: String?
 
   @Flag(help: "No settings from any file.")
@@ -172,6 +177,23 @@ struct LintCommand: ParsableCommand {
   var quiet = false
 
   // MARK: Running
+
+  /// A variable of the environment; empty ones count as not set.
+  private static func variable(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// The format of standard output.
+  private var shownFormat: ReportFormat {
+    format ?? Self.variable("DMATOP_FORMAT").flatMap { ReportFormat(rawValue: $0) } ?? .text
+  }
+
+  func validate() throws {
+    if format == nil, let name = Self.variable("DMATOP_FORMAT"), ReportFormat(rawValue: name) == nil
+    {
+      throw ValidationError("DMATOP_FORMAT names no format: '\(String(escaping: name.utf8))'.")
+    }
+  }
 
   func run() throws {
     let settings = try settings()
@@ -258,7 +280,7 @@ struct LintCommand: ParsableCommand {
   }
 
   /// All formats that are written.
-  private var formats: Set<ReportFormat> { Set(report.map(\.format) + [format]) }
+  private var formats: Set<ReportFormat> { Set(report.map(\.format) + [shownFormat]) }
 
   private func addEvidence(_ result: inout LintResult, _ path: String) {
     if formats.contains(.text) { LintEvidence.addExcerpts(&result, path: path) }
@@ -277,9 +299,9 @@ struct LintCommand: ParsableCommand {
       }
     }
     var output = BufferedOutput()
-    output.write(bytes: format.render(results, screen))
+    output.write(bytes: shownFormat.render(results, screen))
     let tail = (statistics ? statisticsLines(results) : "") + (quiet ? "" : context.summary + "\n")
-    if format == .text {
+    if shownFormat == .text {
       output.write(tail)
     } else if !tail.isEmpty {
       StandardError.write(String(tail.dropLast()))
@@ -320,16 +342,20 @@ struct LintCommand: ParsableCommand {
 
   private func settings() throws -> LintConfiguration {
     var settings = LintConfiguration()
+    let asked = config ?? Self.variable("DMATOP_CONFIG")
+    let path = isolated ? config : asked ?? Self.findConfiguration()
     do {
-      if let config {
-        guard let text = try SettingsFiles.text(config) else {
-          throw CommandError("\(displayName(config)): there is no such file")
+      if let path {
+        guard let text = try SettingsFiles.text(path) else {
+          throw CommandError("\(displayName(path)): there is no such file")
         }
-        try settings.read(text, name: displayName(config))
-      } else if !isolated, let path = Self.findConfiguration(),
-        let text = try SettingsFiles.text(path)
-      {
         try settings.read(text, name: displayName(path))
+        // A baseline stands beside the file that names it.
+        if let baseline = settings.baseline, !baseline.hasPrefix("/"),
+          let slash = path.lastIndex(of: "/")
+        {
+          settings.baseline = path[...slash] + baseline
+        }
       }
     } catch let problem as LintConfiguration.Problem {
       throw CommandError(problem.description)

@@ -42,7 +42,9 @@ struct LintRun {
   }
 
   private mutating func takeVerdicts(_ replay: Replay) {
-    for verdict in judge.takeVerdicts() { collector.add(verdict, replay.engine, replay.names) }
+    for verdict in judge.takeVerdicts() {
+      collector.add(verdict, by: judge, replay.engine, replay.names)
+    }
   }
 
   private mutating func takeReports(_ replay: Replay) {

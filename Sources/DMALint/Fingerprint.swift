@@ -1,15 +1,26 @@
 import DMADebugCore
 
+/// FNV-1a of 64 bits: a hash that is the same in every run, for names that outlive one.
+public struct StableHash {
+  public private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  public init() {}
+
+  public mutating func add(_ bytes: some Sequence<UInt8>) {
+    for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
+  }
+}
+
 /// What makes two findings the same mistake, in this run and in the next: rule, driver, device, kind
 /// of mapping and both functions. Never addresses, times, lines or sizes.
 enum Fingerprint {
   /// 64 bits of FNV-1a as 16 digits.
   static func of(_ finding: Finding) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    var hash = StableHash()
     func add(_ text: String?) {
-      for byte in (text ?? "").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+      hash.add((text ?? "").utf8)
       // Parts must not run into each other.
-      hash = (hash ^ 0xff) &* 0x100_0000_01b3
+      hash.add(CollectionOfOne(0xff))
     }
     add("dmatop/v1")
     add(finding.rule.id)
@@ -19,7 +30,7 @@ enum Fingerprint {
     add(finding.origin?.direction.traceName.description)
     add(finding.origin?.site.map(function))
     add(finding.site.map(function))
-    let digits = String(hash, radix: 16)
+    let digits = String(hash.value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 

@@ -97,6 +97,17 @@ public struct Rule: Sendable, Equatable {
 
 /// A short trace that shows a mistake, or how it is done rightly.
 public struct RuleExample: Sendable {
+  /// A driver binds to the device that the examples use.
+  static let probe =
+    "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+
+  /// Where a kernel has its memory, for rules that ask.
+  static let layout =
+    "tracing_mark_write: dma-api: layout direct=ff11000000000000-ff51000000000000"
+    + " vmalloc=ffa0000000000000-ffd2000000000000 text=ff11000001000000-ff11000001200000"
+    + " rodata=ff11000001200000-ff11000001300000 stacks=ff11000001400000-ff11000001500000"
+    + " ram=0-10000000 ram=100000000-110000000"
+
   /// Lines without what stands before the name of the event. `raw:` makes a line of the file.
   let setup: [String]
   /// Lines that come `count` times; `{n}` is the number of the turn in hexadecimal.

@@ -27,14 +27,9 @@ import Testing
     alignment: UInt64 = 1
   ) throws -> LintResult {
     var replay = try Replay(reader: reader, options: options)
-    replay.collectChanges()
     var judgeOptions = Judge.Options()
     judgeOptions.alignment = alignment
-    var run = LintRun(
-      name: "t",
-      generation: replay.engine.configuration.generation,
-      options: judgeOptions
-    )
+    var run = LintRun(&replay, name: "t", options: judgeOptions)
     _ = try replay.run(to: .end) { replay, event in run.observe(&replay, event) }
     return run.finish(&replay, name: "t")
   }

@@ -87,8 +87,6 @@ enum SARIFReport {
     }
   }
 
-  private static func level(_ severity: Severity) -> String { severity.rawValue }
-
   private static func append(
     _ rule: Rule,
     _ level: LintConfiguration.Level,
@@ -142,7 +140,7 @@ enum SARIFReport {
     json.object { json in
       json.pair("ruleId", finding.rule.id)
       if let ruleIndex { json.pair("ruleIndex", UInt64(ruleIndex)) }
-      json.pair("level", level(finding.severity))
+      json.pair("level", finding.severity.rawValue)
       json.key("message")
       json.object { json in
         json.pair("text", "\(finding.headline).\n\(String(escaping: finding.command.utf8))")

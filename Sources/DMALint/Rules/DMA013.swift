@@ -15,7 +15,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
           + "attrs=",
         "dma_sync_single_for_cpu: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=256",
@@ -23,7 +23,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 "
           + "attrs=",
         "dma_sync_single_for_device: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256",

@@ -14,7 +14,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_page: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=32 "
           + "phys_addr=1000 attrs=",
         "dma_map_page: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1020 size=32 "
@@ -24,7 +24,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_page: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1000 size=64 "
           + "phys_addr=1000 attrs=",
         "dma_map_page: 0000:00:03.0 dir=FROM_DEVICE dma_addr=1040 size=64 "

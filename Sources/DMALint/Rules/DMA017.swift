@@ -13,7 +13,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "tracing_mark_write: dma-api: device pci 0000:00:03.0 alpha max_seg=4096",
         "dma_map_sg: 0000:00:03.0 dir=TO_DEVICE nents=1/1 ents=1/1 dma_addrs={0x2000} "
           + "sizes={0x2000} phys_addrs={0x2000} attrs=",
@@ -21,7 +21,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "tracing_mark_write: dma-api: device pci 0000:00:03.0 alpha max_seg=4096",
         "dma_map_sg: 0000:00:03.0 dir=TO_DEVICE nents=1/1 ents=1/1 dma_addrs={0x2000} "
           + "sizes={0x1000} phys_addrs={0x2000} attrs=",

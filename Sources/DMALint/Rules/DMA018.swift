@@ -13,7 +13,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "tracing_mark_write: dma-api: device pci 0000:00:03.0 alpha boundary=0xffff",
         "dma_map_sg: 0000:00:03.0 dir=TO_DEVICE nents=1/1 ents=1/1 dma_addrs={0xf000} "
           + "sizes={0x2000} phys_addrs={0xf000} attrs=",
@@ -21,7 +21,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "tracing_mark_write: dma-api: device pci 0000:00:03.0 alpha boundary=0xffff",
         "dma_map_sg: 0000:00:03.0 dir=TO_DEVICE nents=1/1 ents=1/1 dma_addrs={0x10000} "
           + "sizes={0x2000} phys_addrs={0x10000} attrs=",

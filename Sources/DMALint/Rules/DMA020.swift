@@ -12,7 +12,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+        RuleExample.probe
       ],
       cycle: [
         "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=10{n} size=1 "
@@ -22,7 +22,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+        RuleExample.probe
       ],
       cycle: [
         "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=10{n} size=1 "

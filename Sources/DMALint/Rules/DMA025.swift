@@ -13,13 +13,8 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
-        "tracing_mark_write: dma-api: layout direct=ff11000000000000-ff51000000000000 "
-          + "vmalloc=ffa0000000000000-ffd2000000000000 "
-          + "text=ff11000001000000-ff11000001200000 "
-          + "rodata=ff11000001200000-ff11000001300000 "
-          + "stacks=ff11000001400000-ff11000001500000 ram=0-10000000 "
-          + "ram=100000000-110000000",
+        RuleExample.probe,
+        RuleExample.layout,
         "dma_map_single: (debug_dma_map_single+0x4/0x90) device=\"0000:00:03.0\" "
           + "addr=0xffa0000000001000 size=32",
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000000 size=64 "
@@ -29,13 +24,8 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
-        "tracing_mark_write: dma-api: layout direct=ff11000000000000-ff51000000000000 "
-          + "vmalloc=ffa0000000000000-ffd2000000000000 "
-          + "text=ff11000001000000-ff11000001200000 "
-          + "rodata=ff11000001200000-ff11000001300000 "
-          + "stacks=ff11000001400000-ff11000001500000 ram=0-10000000 "
-          + "ram=100000000-110000000",
+        RuleExample.probe,
+        RuleExample.layout,
         "dma_map_single: (debug_dma_map_single+0x4/0x90) device=\"0000:00:03.0\" "
           + "addr=0xff11000002000000 size=32",
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000000 size=64 "

@@ -15,7 +15,7 @@ extension Rule {
     keys: ["leak-minimum"],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+        RuleExample.probe
       ],
       cycle: [
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr={n}000 size=256 "
@@ -28,7 +28,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+        RuleExample.probe
       ],
       cycle: [
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr={n}000 size=256 "

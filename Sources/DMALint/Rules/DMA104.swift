@@ -15,7 +15,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=10000 size=8192 "
           + "phys_addr=10000 attrs=",
         "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=11000 size=256 "
@@ -24,7 +24,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=10000 size=4096 "
           + "phys_addr=10000 attrs=",
         "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr=11000 size=256 "

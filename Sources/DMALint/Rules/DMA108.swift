@@ -14,7 +14,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+        RuleExample.probe
       ],
       cycle: [
         "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr={n}000 size=256 "
@@ -26,7 +26,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+        RuleExample.probe
       ],
       cycle: [
         "dma_map_phys: 0000:00:03.0 dir=FROM_DEVICE dma_addr={n}000 size=256 "

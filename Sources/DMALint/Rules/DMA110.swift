@@ -13,7 +13,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+        RuleExample.probe
       ],
       cycle: [
         "dma_alloc: 0000:00:03.0 dir=BIDIRECTIONAL dma_addr=1000 size=4096 "
@@ -25,7 +25,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\""
+        RuleExample.probe
       ],
       cycle: [
         "dma_alloc: 0000:00:03.0 dir=BIDIRECTIONAL dma_addr=1000 size=4096 "

@@ -15,7 +15,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "swiotlb_bounced: dev_name: 0000:00:03.0 dma_mask=ffffffffffffffff "
           + "dev_addr=1000 size=256 NORMAL",
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000000 size=64 "
@@ -25,7 +25,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "swiotlb_bounced: dev_name: 0000:00:03.0 dma_mask=ffffffff dev_addr=1000 "
           + "size=256 NORMAL",
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=2000000 size=64 "

@@ -14,7 +14,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_sg: 0000:00:03.0 dir=FROM_DEVICE nents=2/2 ents=2/2 "
           + "dma_addrs={0x1000,0x3000} sizes={0x100,0x100} phys_addrs={0x1000,0x3000} "
           + "attrs=",
@@ -25,7 +25,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_sg: 0000:00:03.0 dir=FROM_DEVICE nents=2/2 ents=2/2 "
           + "dma_addrs={0x1000,0x3000} sizes={0x100,0x100} phys_addrs={0x1000,0x3000} "
           + "attrs=",

@@ -13,7 +13,7 @@ extension Rule {
     keys: [],
     bad: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=ffffffffffffffff size=256 "
           + "phys_addr=1000 attrs=",
         "dma_mapping_error: (debug_dma_mapping_error+0x4/0xa0) device=\"0000:00:03.0\" "
@@ -24,7 +24,7 @@ extension Rule {
     ),
     good: RuleExample(
       setup: [
-        "driver_probe: (really_probe+0x0/0x2a0) device=\"0000:00:03.0\" driver=\"alpha\"",
+        RuleExample.probe,
         "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=ffffffffffffffff size=256 "
           + "phys_addr=1000 attrs=",
         "dma_mapping_error: (debug_dma_mapping_error+0x4/0xa0) device=\"0000:00:03.0\" "

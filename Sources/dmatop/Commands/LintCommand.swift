@@ -262,14 +262,13 @@ struct LintCommand: ParsableCommand {
 
   private func lint(_ path: String, _ settings: LintConfiguration) throws -> LintResult {
     var replay = try self.replay.open(path)
-    replay.collectChanges()
     let name = path == "-" ? stdinName : path
     var options = Judge.Options()
     options.alignment = UInt64(self.replay.dmaAlignment)
     options.leakMinimum = settings.leakMinimum
     var run = LintRun(
+      &replay,
       name: name,
-      generation: replay.engine.configuration.generation,
       options: options,
       drawsCharts: formats.contains(.html)
     )

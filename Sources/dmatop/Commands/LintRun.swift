@@ -13,12 +13,15 @@ struct LintRun {
   /// What happened over time, for charts; `nil` when nobody asks.
   private var activity: Activity?
 
+  /// Gets ready to lint a replay that has not begun.
   init(
+    _ replay: inout Replay,
     name: String,
-    generation: KernelGeneration,
     options: Judge.Options,
     drawsCharts: Bool = false
   ) {
+    replay.collectChanges()
+    let generation = replay.engine.configuration.generation
     activity = drawsCharts ? Activity() : nil
     collector = FindingCollector(path: name)
     judge = Judge(generation, options: options)

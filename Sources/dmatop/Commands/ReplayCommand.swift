@@ -157,14 +157,9 @@ struct ReplayCommand: ParsableCommand {
   /// The event at which a finding came up.
   private func event(of finding: String, _ trace: String) throws -> UInt64 {
     var replay = try self.replay.open(trace)
-    replay.collectChanges()
     var options = Judge.Options()
     options.alignment = UInt64(self.replay.dmaAlignment)
-    var run = LintRun(
-      name: trace,
-      generation: replay.engine.configuration.generation,
-      options: options
-    )
+    var run = LintRun(&replay, name: trace, options: options)
     _ = try replay.run(to: .end) { replay, event in run.observe(&replay, event) }
     var result = run.finish(&replay, name: trace)
     var used: Set<Int> = []

@@ -55,7 +55,7 @@ struct Monitor {
       // A pipe that has nothing yet must not keep keys waiting.
       let input = isReading ? state.timeline.waitingDescriptor : nil
       var timeout: Int?
-      if isReading { timeout = pause(input, lastDraw, clock) }
+      if isReading { timeout = pause(input) }
       if state.isPlaying { timeout = playPause(lastDraw, clock) }
       if case .key(let key) = screen.wait(timeoutMilliseconds: timeout, descriptor: input) {
         isRunning = handle(key, screen, pageSize: max(1, size.height - 8))
@@ -67,11 +67,7 @@ struct Monitor {
   }
 
   /// Milliseconds to wait while reading: none when there is something to read.
-  private func pause(
-    _ input: Int32?,
-    _ lastDraw: ContinuousClock.Instant?,
-    _ clock: ContinuousClock
-  ) -> Int {
+  private func pause(_ input: Int32?) -> Int {
     if let pace = state.timeline.pace {
       // What comes between two pictures need not be fetched before the second one.
       return state.timeline.isFollowing ? max(pace, framePeriodMilliseconds) : max(pace, 100)
@@ -489,9 +485,7 @@ struct Monitor {
   /// Columns that the list at hand can be sorted by, hidden ones too.
   private mutating func sortColumns() -> [ListColumn] {
     if state.view == .mappings, state.difference == nil {
-      let shown = state.settings.columns.compactMap { MappingField(rawValue: $0) }
-      return (shown + MappingField.allCases.filter { !shown.contains($0) })
-        .map(MappingList.column)
+      return state.settings.allMappingFields.map(MappingList.column)
     }
     return state.list(glyphs).columns
   }

@@ -226,7 +226,7 @@ extension MonitorState {
     return MappingList(
       content: content,
       context: context,
-      fields: settings.columns.compactMap { MappingField(rawValue: $0) },
+      fields: settings.mappingFields,
       freshFrom: settings.highlightsNew ? freshFrom : .max,
       wrong: wrong
     )

@@ -119,9 +119,7 @@ extension MonitorView {
   private func drawSortPicker(_ buffer: inout CellBuffer, _ state: inout MonitorState) {
     let columns: [(name: String, words: String)]
     if state.view == .mappings, state.difference == nil {
-      let shown = state.settings.columns.compactMap { MappingField(rawValue: $0) }
-      columns = (shown + MappingField.allCases.filter { !shown.contains($0) })
-        .map { ($0.rawValue, $0.summary) }
+      columns = state.settings.allMappingFields.map { ($0.rawValue, $0.summary) }
     } else {
       columns = state.list(glyphs).columns.map { ($0.name, $0.heading) }
     }

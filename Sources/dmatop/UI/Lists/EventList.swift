@@ -12,9 +12,8 @@ struct EventList: RowList {
   let batch: EventBatch
   let events: [DMAEvent]
   let names: TraceNames
-  /// The number of the first event; those of an address have numbers of their own.
+  /// The number before that of the first event.
   let first: UInt64
-  var numbers: [UInt64]?
   /// How many of them have been applied.
   let position: Int
   /// Numbers of events that dma-debug complained about.
@@ -51,7 +50,7 @@ struct EventList: RowList {
 
   var count: Int { events.count }
 
-  func number(_ row: Int) -> UInt64 { numbers?[row] ?? first + UInt64(row) + 1 }
+  func number(_ row: Int) -> UInt64 { first + UInt64(row) + 1 }
 
   func value(_ row: Int, _ column: Int) -> FieldValue {
     Self.fields[column].value(of: events[row], number: number(row), in: batch, names)

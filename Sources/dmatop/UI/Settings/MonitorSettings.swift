@@ -1,3 +1,4 @@
+import DMATimeline
 import TerminalKit
 
 /// What a user may decide about the monitor.
@@ -33,6 +34,15 @@ struct MonitorSettings: Equatable {
   struct KeyChange: Equatable {
     var action: MonitorAction
     var keys: [Key]
+  }
+
+  /// The columns of the mappings view as fields.
+  var mappingFields: [MappingField] { columns.compactMap { MappingField(rawValue: $0) } }
+
+  /// Those, and then the fields that are not shown.
+  var allMappingFields: [MappingField] {
+    let shown = mappingFields
+    return shown + MappingField.allCases.filter { !shown.contains($0) }
   }
 
   var keyMap: KeyMap { KeyMap(preset, changes: keyChanges.map { ($0.action, $0.keys) }) }

@@ -1,3 +1,4 @@
+import DMALint
 import DMATimeline
 import Glibc
 
@@ -22,9 +23,9 @@ struct Session {
     }
     defer { free(resolved) }
     size = Int(status.st_size)
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in String(cString: resolved).utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    file = "\(directory)/\(String(hash, radix: 16)).session"
+    var hash = StableHash()
+    hash.add(String(cString: resolved).utf8)
+    file = "\(directory)/\(String(hash.value, radix: 16)).session"
   }
 
   /// Keeps where a person is.

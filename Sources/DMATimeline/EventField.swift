@@ -151,50 +151,6 @@ public enum EventField: String, Sendable, CaseIterable {
 }
 
 extension DMAEvent.Kind {
-  /// The name in every output: that of the tracepoint, or of the probe.
-  public var name: String {
-    switch self {
-    case .mapPage: "dma_map_page"
-    case .mapResource: "dma_map_resource"
-    case .mapPhys: "dma_map_phys"
-    case .unmapPage: "dma_unmap_page"
-    case .unmapResource: "dma_unmap_resource"
-    case .unmapPhys: "dma_unmap_phys"
-    case .mapSG: "dma_map_sg"
-    case .mapSGError: "dma_map_sg_err"
-    case .unmapSG: "dma_unmap_sg"
-    case .alloc: "dma_alloc"
-    case .free: "dma_free"
-    case .allocPages: "dma_alloc_pages"
-    case .freePages: "dma_free_pages"
-    case .allocSGTable: "dma_alloc_sgt"
-    case .allocSGTableError: "dma_alloc_sgt_err"
-    case .freeSGTable: "dma_free_sgt"
-    case .syncSingleForCPU: "dma_sync_single_for_cpu"
-    case .syncSingleForDevice: "dma_sync_single_for_device"
-    case .syncSGForCPU: "dma_sync_sg_for_cpu"
-    case .syncSGForDevice: "dma_sync_sg_for_device"
-    case .mappingError: "dma_mapping_error"
-    case .driverProbe: "driver_probe"
-    case .busNotify: "bus_notify"
-    case .driverUnbind: "driver_unbind"
-    case .marker: "marker"
-    case .mapSingleCheck: "dma_map_single"
-    case .deviceDescription: "device"
-    case .swiotlbBounced: "swiotlb_bounced"
-    case .iommuFault: "io_page_fault"
-    case .lost: "lost"
-    case .other: "other"
-    }
-  }
-
   /// Whether it is a call of the DMA-API with direction and attributes.
-  var isCall: Bool {
-    switch self {
-    case .mappingError, .driverProbe, .busNotify, .driverUnbind, .mapSingleCheck, .marker,
-      .deviceDescription, .swiotlbBounced, .iommuFault, .lost, .other:
-      false
-    default: true
-    }
-  }
+  var isCall: Bool { rawValue <= Self.syncSGForDevice.rawValue }
 }

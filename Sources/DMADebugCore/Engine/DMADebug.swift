@@ -307,8 +307,7 @@ public struct DMADebug: Sendable {
     case .mappingError: mappingErrorHook(event, names)
     case .marker: marker(event, batch, names)
     case .mapSingleCheck: checkMapSingle(event, names)
-    case .mapSGError, .allocSGTableError, .swiotlbBounced, .iommuFault, .other: break
-    case .driverProbe, .busNotify, .driverUnbind, .deviceDescription, .lost: break
+    default: break
     }
   }
 

@@ -44,8 +44,84 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
     case iommuFault
     /// The tracer lost events here; ``DMAEvent/size`` is how many, 0 when unknown.
     case lost
-    /// An event of a kind that is understood but moves nothing in the engine (dma_fence, dma_buf…).
+    /// An event of a kind that is understood but moves nothing in the engine (iommu, cma…).
     case other
+
+    // dma-buf tracepoints. ``DMAEvent/address`` is the inode number of the buffer,
+    // ``DMAEvent/size`` its bytes, ``DMAEvent/site`` the exporter in ``TraceNames/exporters``.
+    /// `dma_buf_export`
+    case bufferExport
+    /// `dma_buf_fd`: ``DMAEvent/mappedEntries`` is the descriptor.
+    case bufferFD
+    /// `dma_buf_get`: ``DMAEvent/mappedEntries`` is the descriptor.
+    case bufferGet
+    /// `dma_buf_put`
+    case bufferPut
+    /// `dma_buf_mmap`, called by an exporter for another buffer's memory.
+    case bufferMmap
+    /// `dma_buf_mmap_internal`: user space maps a descriptor.
+    case bufferMmapInternal
+    /// `dma_buf_dynamic_attach`: ``DMAEvent/dmaAddress`` is the attachment's pointer (or its hash),
+    /// ``Flags/dynamic`` when the importer moves along.
+    case bufferAttach
+    /// `dma_buf_detach`
+    case bufferDetach
+
+    // dma-buf functions without a tracepoint: probes named after the function, with fields as
+    // above (`dma_buf_vmap: (dma_buf_vmap+0x0/0x1d0) ino=1`).
+    /// `dma_buf_map_attachment`: attachment, device and direction. The `dma_map_sg` that it causes
+    /// stands before it.
+    case bufferMapAttachment
+    /// `dma_buf_unmap_attachment`; its `dma_unmap_sg` stands before it.
+    case bufferUnmapAttachment
+    case bufferPin, bufferUnpin
+    /// `dma_buf_move_notify`
+    case bufferMoveNotify
+    /// `dma_buf_begin_cpu_access` and `dma_buf_end_cpu_access`, with the direction.
+    case bufferBeginAccess, bufferEndAccess
+    case bufferVmap, bufferVunmap
+    /// `dma_buf_kmap` and `dma_buf_kunmap`, and their atomic kin, of older kernels.
+    case bufferKmap, bufferKunmap
+    /// `dma_buf_access`, of a simulated machine: somebody touches the bytes. The direction is
+    /// `toDevice` for a reader and `fromDevice` for a writer; with a device the device does,
+    /// without one the CPU.
+    case bufferAccess
+
+    // Fences. ``DMAEvent/driver`` and, in ``TraceNames/timelines``, ``DMAEvent/site`` are the
+    // names of driver and timeline, ``DMAEvent/address`` the context, ``DMAEvent/size`` the seqno.
+    case fenceInit, fenceEmit, fenceEnableSignal, fenceSignaled
+    case fenceWaitStart, fenceWaitEnd, fenceDestroy
+    /// `dma_resv_add_fence`, a probe: ``DMAEvent/dmaAddress`` is the inode number of the buffer,
+    /// ``DMAEvent/mappedEntries`` the usage: 0 kernel, 1 write, 2 read, 3 bookkeeping.
+    case fenceAdd
+
+    // IOVA-based mappings: probes named after the function. ``DMAEvent/dmaAddress`` and
+    // ``DMAEvent/size`` are the range, ``DMAEvent/address`` the physical address of a link.
+    /// `dma_iova_try_alloc`; a size of 0 when it failed.
+    case iovaAlloc
+    /// `dma_iova_link`, `dma_iova_sync`, `dma_iova_unlink`
+    case iovaLink, iovaSync, iovaUnlink
+    /// `dma_iova_destroy` (unlink everything and free), `dma_iova_free`
+    case iovaDestroy, iovaFree
+
+    // dmaengine: probes named after the function. ``DMAEvent/site`` is the channel in
+    // ``TraceNames/channels``, ``DMAEvent/device`` the client, ``DMAEvent/address`` the cookie.
+    /// `dma_request_chan`, `dmaengine_slave_config`
+    case channelRequest, channelConfigure
+    /// `dmaengine_prep_slave_sg`, `_memcpy`, `_cyclic`: DMA address, bytes and direction of the
+    /// first piece; ``DMAEvent/requestedEntries`` how many pieces or periods,
+    /// ``DMAEvent/mappedEntries`` 0 slave_sg, 1 memcpy, 2 cyclic.
+    case descriptorPrepare
+    /// `dmaengine_submit`: the cookie.
+    case descriptorSubmit
+    /// `dma_async_issue_pending`
+    case channelIssuePending
+    /// The callback of a descriptor: ``DMAEvent/size`` is the residue in bytes.
+    case descriptorComplete
+    /// `dmaengine_tx_status`: cookie and residue.
+    case channelStatus
+    /// `dmaengine_terminate_sync` and `_async`, `dma_release_channel`
+    case channelTerminate, channelRelease
   }
 
   /// Who called `dma_mapping_error()`.
@@ -76,6 +152,8 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
     public static let noDirection = Flags(rawValue: 1 << 2)
     /// A bounce that was forced upon the device (`swiotlb=force`, a confidential VM).
     public static let forced = Flags(rawValue: 1 << 3)
+    /// A dynamic attachment, whose importer is told when the exporter moves the buffer.
+    public static let dynamic = Flags(rawValue: 1 << 4)
   }
 
   public var kind: Kind
@@ -91,7 +169,8 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
   public var device: DeviceID = .unknown
   /// ``Kind/driverProbe``: the driver.
   public var driver: DriverID = .unknown
-  /// ``Kind/mappingError``: the caller, a number into ``TraceNames/symbols``.
+  /// ``Kind/mappingError``: the caller, a number into ``TraceNames/symbols``. Of buffers, fences
+  /// and channels: exporter, timeline or channel, a number into the table of that name.
   public var site: UInt32 = NameTable.unknown
   /// The call stack, a number into ``TraceNames/stacks``.
   public var stack: UInt32 = StackTable.none

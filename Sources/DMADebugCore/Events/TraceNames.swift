@@ -37,6 +37,12 @@ public struct TraceNames: Sendable {
   public var tasks = NameTable()
   /// Kernel symbols, with offset and module as the trace has them.
   public var symbols = NameTable()
+  /// Exporters of dma-bufs.
+  public var exporters = NameTable()
+  /// Timelines of fences.
+  public var timelines = NameTable()
+  /// Channels of dmaengine, such as `dma0chan3`.
+  public var channels = NameTable()
   /// Call stacks.
   public var stacks = StackTable()
 

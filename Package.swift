@@ -17,8 +17,11 @@ let package = Package(
   targets: [
     // The machine: events in, state and reports out. Standard library only.
     .target(name: "DMADebugCore"),
+    // Compression of captures; only module maps.
+    .systemLibrary(name: "CZlib"),
+    .systemLibrary(name: "CZstd"),
     // Bytes to events.
-    .target(name: "DMATrace", dependencies: ["DMADebugCore"]),
+    .target(name: "DMATrace", dependencies: ["DMADebugCore", "CZlib", "CZstd"]),
     // A machine that runs: memory, caches, IOMMU, the whole DMA-API, drivers and their mistakes.
     .target(name: "DMASimulator", dependencies: ["DMADebugCore"]),
     // One way to walk through a source of events.

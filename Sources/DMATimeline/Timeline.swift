@@ -144,10 +144,8 @@ public final class Timeline {
     self.budget = budget
     self.spacing = spacing
     var reader: any RewindableReader
-    if let text = source as? TextTraceReader, text.isRewindable {
-      reader = text
-    } else if let spooled = source as? SpooledReader {
-      reader = spooled
+    if let rewindable = source as? any RewindableReader, rewindable.isRewindable {
+      reader = rewindable
     } else {
       reader = try SpooledReader(source)
     }

@@ -40,18 +40,7 @@ public final class BatchSpool {
   }
 
   private func addPiece() throws(TraceError) {
-    let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var path = Array((directory + "/dmatop-XXXXXX").utf8CString)
-    let descriptor = path.withUnsafeMutableBufferPointer { mkstemp($0.baseAddress!) }
-    guard descriptor >= 0 else {
-      throw TraceError(
-        path: String(escaping: directory.utf8),
-        problem: "cannot hold a temporary file: \(String(cString: strerror(errno)))",
-        advice: "set TMPDIR to a directory with room"
-      )
-    }
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-    _ = path.withUnsafeBufferPointer { unlink($0.baseAddress!) }
+    let descriptor = try TemporaryFile.open()
     pieces.append(Piece(start: size, descriptor: descriptor))
     if pieces.count > maximumPieces { close(pieces.removeFirst().descriptor) }
   }
@@ -173,6 +162,7 @@ public final class SpooledReader: RewindableReader {
   public var summary: TraceSummary { source?.summary ?? knownSummary }
   public var progress: (read: UInt64, total: UInt64?) { source?.progress ?? (offset, spool.size) }
   public var liveDescriptor: Int32? { source?.liveDescriptor }
+  public var isRewindable: Bool { true }
   public var pace: Int? { source?.pace }
 
   public func read(into batch: inout EventBatch) throws(TraceError) -> Bool {

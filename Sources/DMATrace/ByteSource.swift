@@ -26,6 +26,8 @@ final class ByteSource {
   private(set) var bytesRead: UInt64 = 0
   /// The beginning of the input, to say what it is when it is no trace.
   private(set) var head: [UInt8] = []
+  /// Bytes given out, expanded when the input is compressed.
+  private(set) var bytesMade: UInt64 = 0
 
   /// What to wait on for more input, -1 for memory.
   let descriptor: Int32
@@ -36,6 +38,20 @@ final class ByteSource {
   private var capacity: Int
   private var first = 0
   private var last = 0
+
+  /// How the input is packed, once its beginning is known.
+  private(set) var compression: Compression?
+  private var isKnown = false
+  private var decompressor: (any Decompressor)?
+  /// Bytes as they are read, when they are to be expanded.
+  private var packed: [UInt8] = []
+  private var packedFirst = 0
+  private var packedLast = 0
+  private var isWhole = true
+  private var isRawEnded = false
+  /// What is expanded is no trace when it is larger than this, and than this many times the input.
+  private static let bombSize: UInt64 = 1 << 30
+  private static let bombRatio: UInt64 = 2000
 
   /// Opens a file, or standard input for `-`.
   init(path: String) throws(TraceError) {
@@ -79,7 +95,10 @@ final class ByteSource {
   }
 
   /// Whether ``init(again:from:)`` can read it a second time.
-  var isRewindable: Bool { descriptor < 0 || totalSize != nil && !isLive }
+  var isRewindable: Bool { isSeekable && compression == nil }
+
+  /// Whether the bytes, packed or not, can be read at any place.
+  var isSeekable: Bool { descriptor < 0 || totalSize != nil && !isLive }
 
   /// Reads the same input again, from a byte on. Both sources may be used side by side.
   ///
@@ -97,9 +116,25 @@ final class ByteSource {
     base = Self.allocate(capacity)
     head = other.head
     bytesRead = offset
+    isKnown = true
     closes = other.descriptor >= 0
     descriptor = other.descriptor < 0 ? -1 : fcntl(other.descriptor, F_DUPFD_CLOEXEC, 3)
     if other.descriptor >= 0, descriptor < 0 { throw Self.openError(errno, name) }
+  }
+
+  /// Reads a part of a file that is open, from a byte to its end.
+  init(_ bytes: RandomAccessBytes, from offset: UInt64) throws(TraceError) {
+    name = bytes.name
+    totalSize = bytes.size
+    isLive = false
+    memory = []
+    chunk = Self.defaultChunk
+    capacity = Self.defaultChunk
+    base = Self.allocate(capacity)
+    bytesRead = min(offset, bytes.size)
+    isKnown = true
+    closes = true
+    descriptor = try bytes.duplicate()
   }
 
   /// Reads from memory, `chunk` bytes at a time.
@@ -135,42 +170,154 @@ final class ByteSource {
   func fill() throws(TraceError) {
     guard !ended else { return }
     makeRoom()
-    let room = capacity - last
-    let want = min(chunk, room)
+    let want = min(isKnown ? chunk : max(4, chunk), capacity - last)
+    let place = UnsafeMutableRawBufferPointer(start: base + last, count: want)
     var got = 0
-    if descriptor >= 0 {
-      repeat {
-        // By position: another source may read the same file.
-        got =
-          isRewindable
-          ? pread(descriptor, base + last, want, off_t(bytesRead))
-          : read(descriptor, base + last, want)
-      } while got < 0 && errno == EINTR
-      if got < 0 {
-        if errno == EISDIR { throw Self.openError(EISDIR, name) }
-        if errno == EAGAIN {
-          _ = hasMore(within: -1)
-          return
-        }
-        throw TraceError(path: name, problem: "cannot be read: \(Self.message(errno))")
-      }
+    if compression == nil {
+      guard let count = try readRaw(into: place) else { return }
+      got = count
+      if got == 0 { ended = true }
+      if !isKnown { got = try lookAtStart(place, got) }
     } else {
-      let offset = Int(bytesRead)
-      got = min(want, memory.count - offset)
-      memory.withUnsafeBufferPointer { all in
-        if got > 0, let start = all.baseAddress {
-          (base + last).update(from: start + offset, count: got)
-        }
-      }
+      guard let count = try expand(into: place) else { return }
+      got = count
     }
-    if got == 0 { ended = true }
     if head.count < 4096 {
       let part = UnsafeBufferPointer(start: base + last, count: min(got, 4096 - head.count))
       head.append(contentsOf: part)
     }
     last += got
-    bytesRead += UInt64(got)
+    bytesMade += UInt64(got)
     (base + last).update(repeating: 0, count: Self.padding)
+  }
+
+  /// Reads some bytes as they are.
+  ///
+  /// - Returns: how many, 0 at the end; `nil` when there are none at present.
+  private func readRaw(into place: UnsafeMutableRawBufferPointer) throws(TraceError) -> Int? {
+    guard let start = place.baseAddress else { return 0 }
+    var got = 0
+    if descriptor >= 0 {
+      repeat {
+        // By position: another source may read the same file.
+        got =
+          isSeekable
+          ? pread(descriptor, start, place.count, off_t(bytesRead))
+          : read(descriptor, start, place.count)
+      } while got < 0 && errno == EINTR
+      if got < 0 {
+        if errno == EISDIR { throw Self.openError(EISDIR, name) }
+        if errno == EAGAIN {
+          _ = hasMore(within: -1)
+          return nil
+        }
+        throw TraceError(path: name, problem: "cannot be read: \(Self.message(errno))")
+      }
+    } else {
+      let offset = Int(bytesRead)
+      got = min(place.count, memory.count - offset)
+      memory.withUnsafeBytes { all in
+        if got > 0, let from = all.baseAddress {
+          start.copyMemory(from: from + offset, byteCount: got)
+        }
+      }
+    }
+    bytesRead += UInt64(got)
+    return got
+  }
+
+  /// Finds out from the first bytes whether the input is packed; if so they are taken away to be
+  /// expanded.
+  private func lookAtStart(
+    _ place: UnsafeMutableRawBufferPointer,
+    _ count: Int
+  ) throws(TraceError) -> Int {
+    var count = count
+    // A pipe may bring the first few bytes one by one.
+    while count < 4, !ended {
+      guard let more = try readRaw(into: UnsafeMutableRawBufferPointer(rebasing: place[count...]))
+      else { continue }
+      if more == 0 { ended = true }
+      count += more
+    }
+    isKnown = true
+    guard let found = Compression(UnsafeRawBufferPointer(place).prefix(count)) else { return count }
+    compression = found
+    decompressor = found.makeDecompressor()
+    guard decompressor != nil else {
+      throw TraceError(path: name, problem: "cannot be expanded: out of memory")
+    }
+    packed = [UInt8](repeating: 0, count: Self.defaultChunk)
+    packed.withUnsafeMutableBytes {
+      $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: place[..<count]))
+    }
+    packedLast = count
+    let rawEnded = ended
+    ended = false
+    if rawEnded { isRawEnded = true }
+    return try expand(into: place) ?? 0
+  }
+
+  /// Expands some bytes.
+  ///
+  /// - Returns: how many; `nil` when there are none at present.
+  private func expand(into place: UnsafeMutableRawBufferPointer) throws(TraceError) -> Int? {
+    guard let decompressor else { return 0 }
+    while true {
+      if packedFirst == packedLast, !isRawEnded {
+        packedFirst = 0
+        packedLast = 0
+        var failure: TraceError?
+        let got = packed.withUnsafeMutableBytes { buffer -> Int? in
+          do throws(TraceError) {
+            return try readRaw(into: buffer)
+          } catch {
+            failure = error
+            return 0
+          }
+        }
+        if let failure { throw failure }
+        guard let got else { return nil }
+        if got == 0 { isRawEnded = true }
+        packedLast = got
+      }
+      let step = packed.withUnsafeBytes { buffer in
+        decompressor.expand(
+          UnsafeRawBufferPointer(rebasing: buffer[packedFirst..<packedLast]),
+          into: place
+        )
+      }
+      packedFirst += step.used
+      isWhole = step.isComplete
+      if let problem = step.problem, step.made == 0 {
+        throw TraceError(
+          path: name,
+          problem: "its compressed data is damaged before byte \(bytesRead): \(problem)",
+          advice: "what came before it was read"
+        )
+      }
+      if step.made > 0 {
+        if bytesMade > Self.bombSize, bytesMade / Self.bombRatio > bytesRead {
+          throw TraceError(
+            path: name,
+            problem: "expands to more than \(Self.bombRatio) times its size: refused",
+            advice: "unpack it yourself when it is really a trace"
+          )
+        }
+        return step.made
+      }
+      if isRawEnded, step.used == 0 {
+        ended = true
+        if !isWhole {
+          throw TraceError(
+            path: name,
+            problem: "its compressed data is cut off at byte \(bytesRead)",
+            advice: "what came before it was read"
+          )
+        }
+        return 0
+      }
+    }
   }
 
   /// Whether more input is there, or its end, without waiting longer than some milliseconds.

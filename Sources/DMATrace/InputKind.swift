@@ -23,39 +23,34 @@ struct InputKind {
     }
   }
 
+  /// Binary captures, by their first bytes.
+  enum Binary {
+    case traceDat
+    case perfData
+
+    init?(_ head: [UInt8]) {
+      if head.starts(with: [0x17, 0x08, 0x44] + Array("tracing".utf8)) {
+        self = .traceDat
+      } else if head.starts(with: "PERFILE2".utf8) || head.starts(with: "2ELIFREP".utf8) {
+        self = .perfData
+      } else {
+        return nil
+      }
+    }
+  }
+
   /// The sentence that says it.
   var problem: String
   var advice = ""
 
   private static let magics: [(bytes: [UInt8], kind: InputKind)] = [
     (
-      [0x17, 0x08, 0x44] + Array("tracing".utf8),
-      InputKind(
-        problem: "is a binary trace.dat: this version reads text",
-        advice: "run `trace-cmd report` on it and give the output to dmatop"
-      )
-    ),
-    (
-      Array("PERFILE2".utf8),
-      InputKind(
-        problem: "is a binary perf.data: this version reads text",
-        advice: "run `perf script -i FILE` and give the output to dmatop"
-      )
-    ),
-    (
-      Array("2ELIFREP".utf8),
-      InputKind(
-        problem: "is a binary perf.data: this version reads text",
-        advice: "run `perf script -i FILE` and give the output to dmatop"
-      )
-    ),
-    (
       [0x1f, 0x8b],
-      InputKind(problem: "is compressed with gzip", advice: "unpack it first: `gzip -dc FILE | …`")
+      InputKind(problem: "is compressed twice", advice: "unpack it first: `gzip -dc FILE | …`")
     ),
     (
       [0x28, 0xb5, 0x2f, 0xfd],
-      InputKind(problem: "is compressed with zstd", advice: "unpack it first: `zstd -dc FILE | …`")
+      InputKind(problem: "is compressed twice", advice: "unpack it first: `zstd -dc FILE | …`")
     ),
     (
       [0xfd] + Array("7zXZ".utf8),

@@ -98,7 +98,7 @@ extension TextDecoder {
     return .malformed
   }
 
-  private mutating func marker(
+  mutating func marker(
     _ text: Cursor,
     _ start: DMAEvent,
     _ batch: inout EventBatch

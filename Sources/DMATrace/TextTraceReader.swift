@@ -36,6 +36,19 @@ public struct TextTraceReader: TraceReader {
     source = ByteSource(bytes: bytes, name: name)
   }
 
+  init(_ source: ByteSource) {
+    self.source = source
+  }
+
+  /// Reads the text of a latency tracer inside of a trace.dat.
+  init(_ bytes: RandomAccessBytes, _ latency: TraceDatFile.Latency) throws(TraceError) {
+    if let text = latency.text {
+      source = ByteSource(bytes: text, name: bytes.name)
+    } else {
+      source = try ByteSource(bytes, from: latency.offset)
+    }
+  }
+
   /// Reads from memory a few bytes at a time, as a slow pipe delivers them.
   init(bytes: [UInt8], name: String, chunk: Int) {
     source = ByteSource(bytes: bytes, name: name, chunk: chunk)
@@ -74,9 +87,12 @@ public struct TextTraceReader: TraceReader {
   /// The size of the input when it is a regular file or memory.
   public var totalBytes: UInt64? { source.totalSize }
 
+  /// How far the reader is, in bytes of the file as it is.
+  private var position: UInt64 { source.compression == nil ? used : source.bytesRead }
+
   public var liveDescriptor: Int32? { source.isLive ? source.descriptor : nil }
 
-  public var progress: (read: UInt64, total: UInt64?) { (bytesRead, totalBytes) }
+  public var progress: (read: UInt64, total: UInt64?) { (position, totalBytes) }
 
   /// Empties `batch` and fills it with the next events.
   ///
@@ -85,6 +101,7 @@ public struct TextTraceReader: TraceReader {
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.begin(&batch)
     let start = used
+    if !started, source.head.count >= 16 || source.ended { try checkStart() }
     while !done, failure == nil {
       lines(&batch)
       if decoder.isFull(batch) {
@@ -111,7 +128,12 @@ public struct TextTraceReader: TraceReader {
         try source.fill()
       } catch {
         // What was read before the error comes first.
-        failure = error
+        guard decoder.recognised else {
+          failure = error
+          break
+        }
+        decoder.summary.damage = error.problem
+        try lastLine(&batch)
         break
       }
       if !started { try checkStart() }

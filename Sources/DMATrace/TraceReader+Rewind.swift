@@ -10,10 +10,16 @@ public struct ReaderMark: Sendable {
   var decoder: TextDecoder?
   var skipping = false
   var done = false
+  /// Where the streams of a binary trace stand, and how many records were read.
+  var streams: [RingBufferStream.Mark] = []
+  var records: UInt64 = 0
 }
 
 /// A reader that can go back.
 public protocol RewindableReader: TraceReader {
+  /// Whether the input can be read again: a regular file or memory, not a pipe.
+  var isRewindable: Bool { get }
+
   /// Where it stands: between two batches.
   func mark() -> ReaderMark
 
@@ -27,7 +33,6 @@ public protocol RewindableReader: TraceReader {
 }
 
 extension TextTraceReader: RewindableReader {
-  /// Whether the input can be read again: a regular file or memory, not a pipe.
   public var isRewindable: Bool { source.isRewindable }
 
   public func has(_ mark: ReaderMark) -> Bool { true }

@@ -100,6 +100,10 @@ public struct TraceSummary: Sendable {
   public var overwrittenEvents: UInt64 = 0
   /// The last line had no line end and was no complete event.
   public var cutOff = false
+  /// What is wrong with the file, and where: something of it could not be read.
+  public var damage: String?
+  /// What ``lines`` and the numbers of events count: lines of a text or records of a binary trace.
+  public var isBinary = false
   /// A `dma_map_phys` or `dma_unmap_phys` event, or such a hook caller, was met.
   public var sawPhysEvents = false
   /// A `dma_map_page`, `dma_map_resource` or one of their unmaps was met.

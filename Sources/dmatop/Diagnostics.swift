@@ -36,14 +36,20 @@ enum Diagnostics {
     if summary.lostEvents > 0 {
       lines.append("dmatop: \(name): the tracer lost \(summary.lostEvents) events or more")
     }
+    if let damage = summary.damage {
+      lines.append("dmatop: \(name): damaged, read in part: \(damage)")
+    }
     if summary.malformedLines > 0 {
+      let things = summary.isBinary ? "records" : "lines"
       let hint = verbose ? "" : "; -v shows the first"
       lines.append(
-        "dmatop: \(name): \(summary.malformedLines) lines could not be understood\(hint)"
+        "dmatop: \(name): \(summary.malformedLines) \(things) could not be understood\(hint)"
       )
       if verbose {
         for line in summary.malformed {
-          lines.append("  line \(line.line): \(line.reason): \(line.excerpt)")
+          let excerpt = line.excerpt.isEmpty ? "" : ": \(line.excerpt)"
+          let thing = summary.isBinary ? "record" : "line"
+          lines.append("  \(thing) \(line.line): \(line.reason)\(excerpt)")
         }
       }
     }

@@ -90,6 +90,7 @@ struct DumpCommand: ParsableCommand {
       writer.add(fields.map { $0.value(of: mapping, in: context) })
     }
     writer.end()
+    try replay.requireWhole()
   }
 
   /// A field and a way to sort by it.
@@ -145,6 +146,7 @@ struct DumpCommand: ParsableCommand {
       )
     }
     writer.end()
+    try replay.requireWhole()
   }
 
   private func parse<Field>(

@@ -37,6 +37,8 @@ struct FSCommand: ParsableCommand {
         let padding = String(repeating: " ", count: max(0, 10 - size.count))
         output.write("\(file.mode) \(padding)\(size) \(file.path)\n")
       }
+      output.flush()
+      try replay.requireWhole()
     }
   }
 
@@ -62,6 +64,8 @@ struct FSCommand: ParsableCommand {
       let replay = try moment.state(gates)
       var output = BufferedOutput()
       output.write(bytes: replay.engine.read(file, names: replay.names))
+      output.flush()
+      try replay.requireWhole()
     }
   }
 
@@ -109,6 +113,8 @@ struct FSCommand: ParsableCommand {
         }
       }
       output.write(bytes: engine.read(file, names: replay.names))
+      output.flush()
+      try replay.requireWhole()
     }
   }
 
@@ -139,6 +145,7 @@ struct FSCommand: ParsableCommand {
           to: directory + "/" + file.path
         )
       }
+      try replay.requireWhole()
     }
 
     private func makeDirectory(_ path: String) throws {

@@ -227,7 +227,9 @@ struct LintCommand: ParsableCommand {
     context.summary = LintResult.summary(results)
     try writeReports(results, context)
     let level = failOn ?? settings.failOn.flatMap { FailLevel(rawValue: $0) } ?? .error
-    if !context.failures.isEmpty { throw ExitCode(2) }
+    if !context.failures.isEmpty || results.contains(where: { $0.summary.damage != nil }) {
+      throw ExitCode(2)
+    }
     let isReached = results.contains { result in
       result.findings.contains { $0.isOpen && level.isReached(by: $0.severity) }
     }

@@ -58,7 +58,7 @@ enum LintEvidence {
     guard isFile(path) else { return }
     let candidates = result.findings.indices.filter { result.findings[$0].origin != nil }
       .prefix(maximumFindings)
-    guard !candidates.isEmpty, var reader = try? TextTraceReader(path: path) else { return }
+    guard !candidates.isEmpty, var reader = try? CaptureInput.open(path) else { return }
     var batch = EventBatch()
     while (try? reader.read(into: &batch)) == true {
       let names = reader.names

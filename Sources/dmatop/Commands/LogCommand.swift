@@ -41,5 +41,7 @@ struct LogCommand: ParsableCommand {
       print(&replay, &output)
     }
     print(&replay, &output)
+    output.flush()
+    try replay.requireWhole()
   }
 }

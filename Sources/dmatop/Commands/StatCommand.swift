@@ -45,6 +45,8 @@ struct StatCommand: ParsableCommand {
     case .text: for line in report.lines() { output.write(line + "\n") }
     case .json: output.write(bytes: report.json())
     }
+    output.flush()
+    try replay.requireWhole()
   }
 }
 

@@ -107,7 +107,7 @@ struct ReplayArguments: ParsableArguments {
     if let simulation = try SimulationOptions.simulation(path: path) {
       return SimulationReader(simulation)
     }
-    return try TextTraceReader(path: path)
+    return try CaptureInput.open(path)
   }
 
   /// The options with the gates of the log.
@@ -190,6 +190,14 @@ extension Replay {
       }
     }
     for line in Diagnostics.lines(path, self, verbose: verbose) { StandardError.write(line) }
+  }
+}
+
+extension Replay {
+  /// Ends the command with status 2 when something of the capture could not be read; what could be
+  /// is printed before.
+  func requireWhole() throws {
+    if summary.damage != nil { throw ExitCode(2) }
   }
 }
 

@@ -1,0 +1,103 @@
+import Glibc
+
+/// The bytes of a capture that can be read at any place.
+///
+/// A regular file is read where it is. What comes through a pipe or is packed goes into a temporary
+/// file first.
+final class RandomAccessBytes: @unchecked Sendable {
+  /// What error messages call it, control characters escaped.
+  let name: String
+  let size: UInt64
+  private let descriptor: Int32
+  private let memory: [UInt8]
+
+  /// Takes over what a source has, from its first byte on.
+  ///
+  /// - Throws: ``TraceError`` when the source cannot be read or the temporary file not be written.
+  init(_ source: ByteSource) throws(TraceError) {
+    name = source.name
+    if source.isRewindable, source.descriptor >= 0 {
+      memory = []
+      size = source.totalSize ?? 0
+      descriptor = fcntl(source.descriptor, F_DUPFD_CLOEXEC, 3)
+      guard descriptor >= 0 else {
+        throw TraceError(
+          path: name,
+          problem: "cannot be opened: \(String(cString: strerror(errno)))"
+        )
+      }
+      return
+    }
+    memory = []
+    let file = try TemporaryFile.open()
+    descriptor = file
+    var written: UInt64 = 0
+    do throws(TraceError) {
+      while true {
+        let bytes = UnsafeRawBufferPointer(source.bytes)
+        try TemporaryFile.append(bytes, to: file)
+        written += UInt64(bytes.count)
+        source.consume(bytes.count)
+        if source.ended { break }
+        try source.fill()
+      }
+    } catch {
+      // The beginning may do: a cut-off archive holds a cut-off trace.
+      guard written > 4096 else {
+        close(file)
+        throw error
+      }
+    }
+    size = written
+  }
+
+  /// Bytes in memory, as a part of something.
+  init(_ bytes: [UInt8], name: String) {
+    self.name = name
+    size = UInt64(bytes.count)
+    memory = bytes
+    descriptor = -1
+  }
+
+  /// Another descriptor of the file.
+  func duplicate() throws(TraceError) -> Int32 {
+    let other = descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+    guard other >= 0 else { throw TraceError(path: name, problem: "cannot be opened again") }
+    return other
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  /// Reads bytes into `place`.
+  ///
+  /// - Returns: how many: fewer than there is room for at the end, or when the disk fails.
+  func read(at offset: UInt64, into place: UnsafeMutableRawBufferPointer) -> Int {
+    guard offset < size, let start = place.baseAddress else { return 0 }
+    let want = Int(min(UInt64(place.count), size - offset))
+    if descriptor < 0 {
+      memory.withUnsafeBytes {
+        start.copyMemory(from: $0.baseAddress! + Int(offset), byteCount: want)
+      }
+      return want
+    }
+    var done = 0
+    while done < want {
+      let count = pread(descriptor, start + done, want - done, off_t(offset) + off_t(done))
+      if count < 0, errno == EINTR { continue }
+      if count <= 0 { break }
+      done += count
+    }
+    return done
+  }
+
+  /// Some bytes as an array: fewer than asked for at the end.
+  func bytes(at offset: UInt64, count: Int) -> [UInt8] {
+    guard offset < size, count > 0 else { return [] }
+    let want = Int(min(UInt64(count), size - offset))
+    return [UInt8](unsafeUninitializedCapacity: want) { buffer, filled in
+      filled = read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+    }
+  }
+}

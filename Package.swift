@@ -57,7 +57,10 @@ let package = Package(
       path: "Tests/TestSupport"
     ),
     .testTarget(name: "DMADebugCoreTests", dependencies: ["DMADebugCore", "TestSupport"]),
-    .testTarget(name: "DMATraceTests", dependencies: ["DMATrace", "TestSupport"]),
+    .testTarget(
+      name: "DMATraceTests",
+      dependencies: ["DMATrace", "TestSupport", "CZlib", "CZstd"]
+    ),
     .testTarget(name: "DMASimulatorTests", dependencies: ["DMASimulator", "TestSupport"]),
     .testTarget(name: "DMATimelineTests", dependencies: ["DMATimeline", "TestSupport"]),
     .testTarget(name: "DMALintTests", dependencies: ["DMALint", "DMATimeline", "TestSupport"]),

@@ -127,14 +127,14 @@ final class ByteSource {
     name = bytes.name
     totalSize = bytes.size
     isLive = false
-    memory = []
+    memory = bytes.memory
     chunk = Self.defaultChunk
     capacity = Self.defaultChunk
     base = Self.allocate(capacity)
     bytesRead = min(offset, bytes.size)
     isKnown = true
-    closes = true
     descriptor = try bytes.duplicate()
+    closes = descriptor >= 0
   }
 
   /// Reads from memory, `chunk` bytes at a time.
@@ -159,6 +159,9 @@ final class ByteSource {
   var bytes: UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(start: base + first, count: last - first)
   }
+
+  /// All of an input that is in memory and not packed.
+  var memoryBytes: [UInt8]? { descriptor < 0 && compression == nil ? memory : nil }
 
   /// Gives up the first `count` of the unread bytes.
   func consume(_ count: Int) {

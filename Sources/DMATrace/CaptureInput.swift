@@ -1,3 +1,5 @@
+import Glibc
+
 /// Opens captures of every kind.
 public enum CaptureInput {
   /// A reader for a file, a FIFO, or standard input for `-`, whatever is in it.
@@ -6,7 +8,31 @@ public enum CaptureInput {
   ///
   /// - Throws: ``TraceError`` when it cannot be read, or is nothing that dmatop reads.
   public static func open(_ path: String) throws(TraceError) -> any TraceReader {
-    try open(ByteSource(path: path))
+    if isPerfDirectory(path) { return try openPerfDirectory(path) }
+    return try open(ByteSource(path: path))
+  }
+
+  /// A directory of `perf record --threads`: `data` with the header, `data.0`, `data.1` and so on.
+  public static func isPerfDirectory(_ path: String) -> Bool {
+    var status = stat()
+    guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      return false
+    }
+    return access(path + "/data", R_OK) == 0 && access(path + "/data.0", R_OK) == 0
+  }
+
+  private static func openPerfDirectory(_ path: String) throws(TraceError) -> any TraceReader {
+    let head = try ByteSource(path: path + "/data")
+    var parts: [ByteSource] = []
+    while parts.count < 4096, access("\(path)/data.\(parts.count)", R_OK) == 0 {
+      parts.append(try ByteSource(path: "\(path)/data.\(parts.count)"))
+    }
+    try fillHead(head)
+    return try PerfDataReader(head, parts: parts)
+  }
+
+  private static func fillHead(_ source: ByteSource) throws(TraceError) {
+    while source.head.count < 16, !source.ended { try source.fill() }
   }
 
   /// A reader for bytes in memory.
@@ -15,7 +41,7 @@ public enum CaptureInput {
   }
 
   static func open(_ source: ByteSource) throws(TraceError) -> any TraceReader {
-    while source.head.count < 16, !source.ended { try source.fill() }
+    try fillHead(source)
     switch InputKind.Binary(source.head) {
     case .traceDat:
       let file = try TraceDatFile(RandomAccessBytes(source))
@@ -23,7 +49,9 @@ public enum CaptureInput {
         return try TextTraceReader(file.bytes, latency)
       }
       return TraceDatReader(file)
-    default:
+    case .perfData:
+      return try PerfDataReader(source)
+    case nil:
       return TextTraceReader(source)
     }
   }

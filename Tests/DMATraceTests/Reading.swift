@@ -56,7 +56,23 @@ struct Reading {
     take(&reader)
   }
 
-  private mutating func take(_ reader: inout TextTraceReader) {
+  /// Whatever is in the bytes.
+  init(anything bytes: [UInt8]) {
+    do throws(TraceError) {
+      var reader = try CaptureInput.open(bytes, name: "test")
+      take(&reader)
+    } catch {
+      self.error = error
+    }
+  }
+
+  /// Whatever is in the file.
+  init(capture path: String) throws(TraceError) {
+    var reader = try CaptureInput.open(path)
+    take(&reader)
+  }
+
+  private mutating func take(_ reader: inout some TraceReader) {
     var batch = EventBatch()
     do {
       while try reader.read(into: &batch) {
@@ -69,10 +85,10 @@ struct Reading {
     summary = reader.summary
   }
 
-  private static func seen(
+  static func seen(
     _ event: DMAEvent,
     _ batch: EventBatch,
-    _ reader: TextTraceReader
+    _ reader: some TraceReader
   ) -> Seen {
     let names = reader.names
     let isMarker = event.kind == .marker

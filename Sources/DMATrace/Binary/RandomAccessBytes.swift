@@ -9,7 +9,8 @@ final class RandomAccessBytes: @unchecked Sendable {
   let name: String
   let size: UInt64
   private let descriptor: Int32
-  private let memory: [UInt8]
+  /// Empty when the bytes are in a file.
+  let memory: [UInt8]
 
   /// Takes over what a source has, from its first byte on.
   ///
@@ -26,6 +27,12 @@ final class RandomAccessBytes: @unchecked Sendable {
           problem: "cannot be opened: \(String(cString: strerror(errno)))"
         )
       }
+      return
+    }
+    if let bytes = source.memoryBytes {
+      memory = bytes
+      size = UInt64(bytes.count)
+      descriptor = -1
       return
     }
     memory = []
@@ -59,9 +66,10 @@ final class RandomAccessBytes: @unchecked Sendable {
     descriptor = -1
   }
 
-  /// Another descriptor of the file.
+  /// Another descriptor of the file, -1 for memory.
   func duplicate() throws(TraceError) -> Int32 {
-    let other = descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+    if descriptor < 0 { return -1 }
+    let other = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
     guard other >= 0 else { throw TraceError(path: name, problem: "cannot be opened again") }
     return other
   }

@@ -14,7 +14,7 @@ struct RecordDecoder {
   }
 
   var text = TextDecoder()
-  let plans: RecordPlans
+  private(set) var plans: RecordPlans
   /// `comm` by thread.
   private var tasks: [Int32: UInt32] = [:]
   /// The thread that was looked up last.
@@ -40,12 +40,27 @@ struct RecordDecoder {
     text.recognised = true
   }
 
+  /// Takes over the layouts of a capture that tells them late.
+  mutating func learn(plans: RecordPlans, symbols: [UInt8]) {
+    self.plans = plans
+    symbolText = symbols
+    self.symbols = nil
+    symbolCache = [:]
+  }
+
   // MARK: Tasks
 
   /// Learns the name of a thread.
   mutating func name(pid: Int32, _ name: UnsafeBufferPointer<UInt8>) {
     guard tasks.count < Self.maximumTasks || tasks[pid] != nil else { return }
     tasks[pid] = text.names.tasks.intern(name)
+    lastTask.pid = -1
+  }
+
+  /// A thread begins with the name of the one that it comes from.
+  mutating func inherit(pid: Int32, from parent: Int32) {
+    guard let name = tasks[parent], tasks.count < Self.maximumTasks else { return }
+    tasks[pid] = name
     lastTask.pid = -1
   }
 
@@ -73,12 +88,11 @@ struct RecordDecoder {
   @inline(__always)
   private mutating func task(_ pid: Int32) -> UInt32 {
     if pid == lastTask.pid { return lastTask.name }
-    let name = tasks[pid] ?? (pid == 0 ? idle() : NameTable.unknown)
+    // What the kernel's text says for these.
+    let name = tasks[pid] ?? text.names.tasks.intern(pid == 0 ? "<idle>" : "<...>")
     lastTask = (pid, name)
     return name
   }
-
-  private mutating func idle() -> UInt32 { text.names.tasks.intern("<idle>") }
 
   // MARK: Integers
 
@@ -381,8 +395,21 @@ struct RecordDecoder {
     text.endStack(&batch)
   }
 
+  /// Gives a stack to the event that was decoded last.
+  ///
+  /// - Parameter address: of a frame, the innermost one first; `nil` behind the last.
+  mutating func stack(cpu: UInt32, _ batch: inout EventBatch, _ address: (Int) -> UInt64?) {
+    text.stacks.begin(cpu: cpu, pid: -1)
+    var index = 0
+    while let place = address(index) {
+      frame(place)
+      index += 1
+    }
+    text.endStack(&batch)
+  }
+
   /// A frame of the stack that is being collected.
-  mutating func frame(_ address: UInt64) {
+  private mutating func frame(_ address: UInt64) {
     let number = symbol(address)
     let isWanted = text.names.symbols[number].withUnsafeBufferPointer { text.stacks.wants($0) }
     if isWanted { text.stacks.add(number) }

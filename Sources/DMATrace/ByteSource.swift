@@ -292,7 +292,9 @@ final class ByteSource {
       }
       packedFirst += step.used
       isWhole = step.isComplete
-      if let problem = step.problem, step.made == 0 {
+      // A step that does nothing with bytes at hand would be repeated for ever.
+      let isStuck = step.used == 0 && packedFirst < packedLast
+      if step.made == 0, let problem = step.problem ?? (isStuck ? "no progress" : nil) {
         throw TraceError(
           path: name,
           problem: "its compressed data is damaged before byte \(bytesRead): \(problem)",

@@ -1,4 +1,5 @@
 import DMADebugCore
+import Glibc
 
 /// Reads the text that ftrace, `trace-cmd report` and `perf script` print.
 ///
@@ -152,11 +153,13 @@ public struct TextTraceReader: TraceReader {
   private mutating func lines(_ batch: inout EventBatch) {
     if skipping {
       let bytes = source.bytes
-      guard let end = bytes.firstIndex(of: 0x0a) else {
+      guard let start = bytes.baseAddress,
+        let end = memchr(start, 0x0a, bytes.count)?.assumingMemoryBound(to: UInt8.self)
+      else {
         consume(bytes.count)
         return
       }
-      consume(end + 1)
+      consume(UnsafePointer(end) - start + 1)
       skipping = false
     }
     let bytes = source.bytes

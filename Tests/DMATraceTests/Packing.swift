@@ -8,7 +8,14 @@ enum Packing {
     var stream = z_stream()
     let size = Int32(MemoryLayout<z_stream>.size)
     deflateInit2_(
-      &stream, 6, Z_DEFLATED, gzip ? 15 + 16 : 15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, size
+      &stream,
+      6,
+      Z_DEFLATED,
+      gzip ? 15 + 16 : 15,
+      8,
+      Z_DEFAULT_STRATEGY,
+      ZLIB_VERSION,
+      size
     )
     defer { deflateEnd(&stream) }
     var input = bytes

@@ -157,7 +157,9 @@ import Testing
     #expect(reading.events.map(\.event.dmaAddress) == want.map(\.address))
     #expect(reading.events.allSatisfy { $0.device == "0000:00:03.0" && $0.task == "a task" })
     #expect(reading.events.allSatisfy { $0.event.attributes.rawValue == 0x20 })
-    #expect(reading.events.allSatisfy { $0.event.direction == .fromDevice && $0.event.size == 4096 })
+    #expect(
+      reading.events.allSatisfy { $0.event.direction == .fromDevice && $0.event.size == 4096 }
+    )
     #expect(reading.events.map(\.event.line) == Array(1...300))
   }
 
@@ -253,7 +255,9 @@ import Testing
       TraceDatBuilder.Buffer(cpus: [[.record(delta: 1, builder.map(0x1000))], []]),
       TraceDatBuilder.Buffer(
         name: "one",
-        cpus: [[], [.record(delta: 0, builder.map(0x2000)), .record(delta: 5, builder.map(0x3000))]]
+        cpus: [
+          [], [.record(delta: 0, builder.map(0x2000)), .record(delta: 5, builder.map(0x3000))],
+        ]
       ),
     ]
     let reading = Reading(anything: builder.build())

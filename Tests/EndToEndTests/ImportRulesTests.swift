@@ -56,7 +56,9 @@ import Testing
   }
 
   /// TOMLKit: one file of the linter's settings, one of the monitor's.
-  @Test(arguments: [("CTerminal", 1), ("CZlib", 1), ("CZstd", 1), ("TOMLKit", 2), ("FoundationEssentials", 1)])
+  @Test(arguments: [
+    ("CTerminal", 1), ("CZlib", 1), ("CZstd", 1), ("TOMLKit", 2), ("FoundationEssentials", 1),
+  ])
   func fewFilesImport(_ module: String, _ count: Int) {
     let files = Self.files(Fixtures.root + "/Sources").filter {
       Self.imports($0).contains(module)

@@ -74,19 +74,23 @@ public enum Fixtures {
 
   /// Writes a file for a test and gives its path.
   public static func temporary(_ name: String, _ bytes: [UInt8]) -> String {
-    let directory = temporaryDirectory()
-    let path = directory + "/" + name
+    let path = temporaryDirectory() + "/" + name
+    write(bytes, to: path)
+    return path
+  }
+
+  /// Writes a file.
+  public static func write(_ bytes: [UInt8], to path: String) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
     var written = 0
     while written < bytes.count {
       let count = bytes.withUnsafeBytes {
-        write(descriptor, $0.baseAddress! + written, bytes.count - written)
+        Glibc.write(descriptor, $0.baseAddress! + written, bytes.count - written)
       }
       if count <= 0 { break }
       written += count
     }
     close(descriptor)
-    return path
   }
 }
 

@@ -31,7 +31,10 @@ public struct PerfDataReader: TraceReader {
       streams = [
         PerfStream(source, offset: 16, size: nil, layout: layout, isBigEndian: isBigEndian)
       ]
-      decoder = RecordDecoder(plans: RecordPlans(isBigEndian: isBigEndian, longSize: 8), symbols: [])
+      decoder = RecordDecoder(
+        plans: RecordPlans(isBigEndian: isBigEndian, longSize: 8),
+        symbols: []
+      )
       knowsFormats = false
       total = source.totalSize
       describe(layout)

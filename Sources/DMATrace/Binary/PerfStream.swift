@@ -109,15 +109,22 @@ final class PerfStream {
   }
 
   private func release(upTo limit: UInt64) {
-    ready.removeAll(keepingCapacity: true)
-    readyArena.removeAll(keepingCapacity: true)
-    next = 0
-    var rest: [Entry] = []
-    for entry in pending {
-      if entry.time <= limit { ready.append(entry) } else { rest.append(entry) }
+    // A packed record may end several rounds: what waits to be taken stays.
+    if next >= ready.count {
+      ready.removeAll(keepingCapacity: true)
+      readyArena.removeAll(keepingCapacity: true)
+      next = 0
     }
-    ready.sort { ($0.time, $0.sequence) < ($1.time, $1.sequence) }
-    for index in ready.indices { move(&ready[index], to: &readyArena) }
+    var rest: [Entry] = []
+    for var entry in pending {
+      if entry.time <= limit {
+        move(&entry, to: &readyArena)
+        ready.append(entry)
+      } else {
+        rest.append(entry)
+      }
+    }
+    ready[next...].sort { ($0.time, $0.sequence) < ($1.time, $1.sequence) }
     readyArena.append(contentsOf: repeatElement(0, count: ByteSource.padding))
     var other: [UInt8] = []
     for index in rest.indices { move(&rest[index], to: &other) }
@@ -287,7 +294,9 @@ final class PerfStream {
     guard let first = layout.attributes.first else { return nil }
     if layout.attributes.count == 1 { return first }
     if first.sampleType & PerfAttributes.Part.identifier != 0, size >= 16 {
-      if let index = layout.attributesOfID[integer(record, 8, 8)] { return layout.attributes[index] }
+      if let index = layout.attributesOfID[integer(record, 8, 8)] {
+        return layout.attributes[index]
+      }
     }
     return first
   }
@@ -400,7 +409,8 @@ final class PerfStream {
   }
 
   /// Time and CPU of a record that is no sample.
-  private func trailer(_ record: UnsafeRawPointer, _ size: Int) -> (time: UInt64, cpu: UInt32, Int) {
+  private func trailer(_ record: UnsafeRawPointer, _ size: Int) -> (time: UInt64, cpu: UInt32, Int)
+  {
     guard let first = layout.attributes.first, first.hasTrailers else { return (0, 0, size) }
     let trailer = first.trailer
     guard size >= 8 + trailer.size else { return (0, 0, size) }

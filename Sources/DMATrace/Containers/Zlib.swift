@@ -42,13 +42,13 @@ final class GzipDecompressor: Decompressor {
         skipPadding()
         continue
       }
+      if result != Z_OK, result != Z_BUF_ERROR {
+        problem = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(result)"
+        break
+      }
       if result == Z_BUF_ERROR
         || stream.pointee.avail_in == before && stream.pointee.avail_out == filled
       {
-        break
-      }
-      if result != Z_OK {
-        problem = stream.pointee.msg.map { String(cString: $0) } ?? "its compressed data is damaged"
         break
       }
     }

@@ -17,8 +17,14 @@ let package = Package(
   targets: [
     // The machine: events in, state and reports out. Standard library only.
     .target(name: "DMADebugCore"),
-    // Bytes to events.
-    .target(name: "DMATrace", dependencies: ["DMADebugCore"]),
+    // The library of SQLite.
+    .systemLibrary(
+      name: "CSQLite",
+      pkgConfig: "sqlite3",
+      providers: [.apt(["libsqlite3-dev"])]
+    ),
+    // Bytes to events, and events to files.
+    .target(name: "DMATrace", dependencies: ["DMADebugCore", "CSQLite"]),
     // A machine that runs: memory, caches, IOMMU, the whole DMA-API, drivers and their mistakes.
     .target(name: "DMASimulator", dependencies: ["DMADebugCore"]),
     // One way to walk through a source of events.

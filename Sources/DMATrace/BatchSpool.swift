@@ -40,6 +40,12 @@ public final class BatchSpool {
   }
 
   private func addPiece() throws(TraceError) {
+    pieces.append(Piece(start: size, descriptor: try Self.temporaryFile()))
+    if pieces.count > maximumPieces { close(pieces.removeFirst().descriptor) }
+  }
+
+  /// A file without a name, which goes with its descriptor.
+  static func temporaryFile() throws(TraceError) -> Int32 {
     let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var path = Array((directory + "/dmatop-XXXXXX").utf8CString)
     let descriptor = path.withUnsafeMutableBufferPointer { mkstemp($0.baseAddress!) }
@@ -52,8 +58,16 @@ public final class BatchSpool {
     }
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     _ = path.withUnsafeBufferPointer { unlink($0.baseAddress!) }
-    pieces.append(Piece(start: size, descriptor: descriptor))
-    if pieces.count > maximumPieces { close(pieces.removeFirst().descriptor) }
+    return descriptor
+  }
+
+  /// What `errno` says of a temporary file.
+  static func failure(_ what: String) -> TraceError {
+    TraceError(
+      path: "temporary file",
+      problem: "\(what): \(String(cString: strerror(errno)))",
+      advice: "set TMPDIR to a directory with room"
+    )
   }
 
   /// Where what is still kept begins.
@@ -72,13 +86,7 @@ public final class BatchSpool {
     let isWritten =
       withUnsafeBytes(of: header, put) && batch.events.withUnsafeBytes(put)
       && batch.payload.withUnsafeBytes(put) && batch.text.withUnsafeBytes(put)
-    guard isWritten else {
-      throw TraceError(
-        path: "temporary file",
-        problem: "cannot be written: \(String(cString: strerror(errno)))",
-        advice: "set TMPDIR to a directory with room"
-      )
-    }
+    guard isWritten else { throw Self.failure("cannot be written") }
   }
 
   private func put(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -159,6 +159,9 @@ struct TraceDatFile {
         }
         text.append("\n")
       }
+      // Without an end the last function would have none.
+      text.append(hex: symbols.end, digits: 16)
+      text.append(" t _end\n")
       file.bytes += text.bytes
       let length = UInt32(file.bytes.count - start - 4)
       file.bytes.withUnsafeMutableBytes {

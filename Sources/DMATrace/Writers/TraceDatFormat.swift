@@ -4,9 +4,10 @@ import DMADebugCore
 /// the page and resource events).
 ///
 /// Two things differ from a kernel's text. Fields that dmatop does not keep are not there: the GFP
-/// flags of allocations, the error of `dma_map_sg_err`. And the lists of scatterlists are printed
-/// with plain numbers for element sizes and no statement expressions, because the library that
-/// trace-cmd and perf use cannot parse those of the kernel.
+/// flags of allocations, the error of `dma_map_sg_err`. And the numbers of listed entries are those
+/// of the lists, not a statement expression, which libtraceevent cannot parse: from 1.8.4 on it
+/// prints scatterlists. Older ones stumble over `sizeof(u64)` and print the fields as they are, as
+/// they do with recordings of kernels; without it they would print lists that nobody can read.
 struct TraceDatFormat {
   let kind: DMAEvent.Kind
   let system: StaticString
@@ -139,8 +140,12 @@ struct TraceDatFormat {
     return "__print_flags(REC->attrs, \"|\", " + parts.joined(separator: ", ") + ")"
   }()
 
-  private static func array(_ name: String, _ size: Int) -> String {
-    "__print_array(__get_dynamic_array(\(name)), __get_dynamic_array_len(\(name)) / \(size), \(size))"
+  private static func array(_ name: String, of type: String = "u64") -> String {
+    "__print_array(__get_dynamic_array(\(name)), \(length(name, of: type)), sizeof(\(type)))"
+  }
+
+  private static func length(_ name: String, of type: String = "u64") -> String {
+    "__get_dynamic_array_len(\(name)) / sizeof(\(type))"
   }
 
   private static let single = "dma_addr=%llx size=%zu"
@@ -193,7 +198,7 @@ struct TraceDatFormat {
       kind,
       [text("device", 8), list64("dma_addrs", 12), list32("lengths", 16), direction(20)],
       "\"%s dir=%s dma_addrs=%s sizes=%s\", __get_str(device), \(directionText),"
-        + " \(array("dma_addrs", 8)), \(array("lengths", 4))"
+        + " \(array("dma_addrs")), \(array("lengths", of: "unsigned int"))"
     )
   }
 
@@ -249,22 +254,22 @@ struct TraceDatFormat {
         attributes(40),
       ],
       "\"%s dir=%s nents=%d/%d ents=%d/%d%s dma_addrs=%s sizes=%s phys_addrs=%s attrs=%s\","
-        + " __get_str(device), \(directionText), __get_dynamic_array_len(phys_addrs) / 8,"
-        + " REC->full_nents, __get_dynamic_array_len(dma_addrs) / 8, REC->full_ents,"
-        + " REC->truncated ? \" [TRUNCATED]\" : \"\", \(array("dma_addrs", 8)),"
-        + " \(array("lengths", 4)), \(array("phys_addrs", 8)), \(attributesText)"
+        + " __get_str(device), \(directionText), \(length("phys_addrs")),"
+        + " REC->full_nents, \(length("dma_addrs")), REC->full_ents,"
+        + " REC->truncated ? \" [TRUNCATED]\" : \"\", \(array("dma_addrs")),"
+        + " \(array("lengths", of: "unsigned int")), \(array("phys_addrs")), \(attributesText)"
     ),
     TraceDatFormat(
       .mapSGError,
       [text("device", 8), list64("phys_addrs", 12), direction(20), attributes(24)],
       "\"%s dir=%s dma_addrs=%s attrs=%s\", __get_str(device), \(directionText),"
-        + " \(array("phys_addrs", 8)), \(attributesText)"
+        + " \(array("phys_addrs")), \(attributesText)"
     ),
     TraceDatFormat(
       .unmapSG,
       [text("device", 8), list64("addrs", 12), direction(16), attributes(24)],
       "\"%s dir=%s phys_addrs=%s attrs=%s\", __get_str(device), \(directionText),"
-        + " \(array("addrs", 8)), \(attributesText)"
+        + " \(array("addrs")), \(attributesText)"
     ),
     TraceDatFormat(
       .allocSGTable,
@@ -273,7 +278,7 @@ struct TraceDatFormat {
         direction(32), attributes(40),
       ],
       "\"%s dir=%s \(single) phys_addrs=%s attrs=%s\", __get_str(device), \(directionText),"
-        + " REC->dma_addr, REC->size, \(array("phys_addrs", 8)), \(attributesText)"
+        + " REC->dma_addr, REC->size, \(array("phys_addrs")), \(attributesText)"
     ),
     TraceDatFormat(
       .freeSGTable,
@@ -282,7 +287,7 @@ struct TraceDatFormat {
         direction(32),
       ],
       "\"%s dir=%s \(single) phys_addrs=%s\", __get_str(device), \(directionText),"
-        + " REC->dma_addr, REC->size, \(array("phys_addrs", 8))"
+        + " REC->dma_addr, REC->size, \(array("phys_addrs"))"
     ),
   ]
 

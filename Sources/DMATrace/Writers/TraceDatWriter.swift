@@ -437,6 +437,9 @@ struct KernelSymbols {
   private var addresses: [UInt64] = []
   private var next = base
 
+  /// Behind the last function.
+  var end: UInt64 { next }
+
   init() {
     for known in Known.allCases {
       let name = known.name.withUTF8Buffer { Array($0) }

@@ -364,7 +364,11 @@ struct PerfettoExport {
     count(device)
   }
 
-  private mutating func begin(_ change: MappingChange, _ replay: borrowing Replay, _ event: DMAEvent) {
+  private mutating func begin(
+    _ change: MappingChange,
+    _ replay: borrowing Replay,
+    _ event: DMAEvent
+  ) {
     let device = Int(change.device.rawValue)
     let slot = Int(change.slot)
     mappings += 1

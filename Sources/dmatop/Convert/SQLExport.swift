@@ -21,6 +21,8 @@ struct SQLExport {
   /// By slot of the mapping table.
   private var live: [Live] = []
   private var mappingCount: UInt64 = 0
+  /// By device: the driver of its last mapping.
+  private var drivers: [UInt32] = []
   private var eventCount: UInt64 = 0
   private var firstTime: UInt64?
   private var lastTime: UInt64 = 0
@@ -129,12 +131,14 @@ struct SQLExport {
     if slot >= live.count {
       live.append(contentsOf: repeatElement(Live(), count: slot + 1 - live.count))
     }
+    let driver = replay.engine.driver(of: change.device).rawValue
+    let device = Int(change.device.rawValue)
+    if device >= drivers.count {
+      drivers.append(contentsOf: repeatElement(0, count: device + 1 - drivers.count))
+    }
+    drivers[device] = driver
     mappingCount += 1
-    live[slot] = Live(
-      id: mappingCount,
-      event: replay.engine.eventCount,
-      driver: replay.engine.driver(of: change.device).rawValue
-    )
+    live[slot] = Live(id: mappingCount, event: replay.engine.eventCount, driver: driver)
   }
 
   private mutating func end(
@@ -298,10 +302,10 @@ struct SQLExport {
         index < statistics.devices.count ? statistics.devices[index] : Statistics.Totals()
       // Some mappings name no device; else nothing is unknown.
       if number == NameTable.unknown, totals.isIdle { continue }
-      let driver = replay.engine.driver(of: DeviceID(rawValue: number))
+      let driver = driver(of: number, replay)
       statement.bind(1, UInt64(number))
       statement.bind(2, String(escaping: names.devices[number]))
-      statement.bind(3, String(escaping: names.drivers[driver.rawValue]))
+      statement.bind(3, String(escaping: names.drivers[driver]))
       let counts = [
         totals.maps, totals.unmaps, totals.syncs, totals.errors, totals.failedMaps,
         totals.bounces, totals.live, totals.liveBytes, totals.peakLive, totals.peakBytes,
@@ -310,6 +314,13 @@ struct SQLExport {
       for (position, count) in counts.enumerated() { statement.bind(4 + position, count) }
       try statement.run()
     }
+  }
+
+  /// The driver of the last mapping: at the end it may have left the device.
+  private func driver(of device: UInt32, _ replay: borrowing Replay) -> UInt32 {
+    let index = Int(device)
+    if index < drivers.count, drivers[index] != NameTable.unknown { return drivers[index] }
+    return replay.engine.driver(of: DeviceID(rawValue: device)).rawValue
   }
 
   private func addFindings(_ result: LintResult) throws {

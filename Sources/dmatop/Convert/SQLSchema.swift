@@ -119,7 +119,8 @@ enum SQLSchema {
   static let views = """
     CREATE VIEW event_list AS
       SELECT e.event, e.line, e.time_ns, e.cpu, t.name AS task, e.pid, e.kind, d.name AS device,
-        e.dir, printf('0x%x', e.dma_addr) AS dma_addr, e.size,
+        e.dir, CASE WHEN e.dma_addr IS NOT NULL THEN printf('0x%x', e.dma_addr) END AS dma_addr,
+        e.size,
         CASE WHEN e.phys_addr IS NOT NULL THEN printf('0x%x', e.phys_addr) END AS phys_addr,
         CASE WHEN e.cpu_addr IS NOT NULL THEN printf('0x%x', e.cpu_addr) END AS cpu_addr,
         e.attrs, e.sg_nents, e.sg_ents, v.name AS driver, s.name AS caller, e.action, e.text

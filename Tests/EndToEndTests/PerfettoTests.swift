@@ -68,7 +68,9 @@ import Testing
             if let pointer = annotation.varint(7) {
               arguments[name] = "0x" + String(pointer, radix: 16)
             }
-            if let text = annotation.varint(17) { arguments[name] = try #require(strings[text]) }
+            if let text = annotation.varint(17) {
+              arguments[name] = strings[text] ?? "unknown string"
+            }
           }
           let name = event.string(23) ?? event.varint(10).flatMap { names[$0] }
           switch event.varint(9) {

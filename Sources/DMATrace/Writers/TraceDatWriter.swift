@@ -128,8 +128,10 @@ public struct TraceDatWriter: ~Copyable {
       direction(event, at: 36)
       put(u64: UInt64(event.attributes.rawValue), at: 40)
       device(event, names, at: 8)
-      list64(batch, start + 2 * segments, Int(event.physicalCount), at: 24)
-      list64(batch, start, segments, at: 28)
+      // Whoever has to be cut, all three lists keep their share.
+      let most = (Self.maximumRecord - count) / 20
+      list64(batch, start + 2 * segments, Int(event.physicalCount), most, at: 24)
+      list64(batch, start, segments, most, at: 28)
       list32(batch, start + segments, segments, at: 32)
       // A list that had to be cut here is one that the tracer cut.
       if isCut { record[20] = 1 }
@@ -171,7 +173,7 @@ public struct TraceDatWriter: ~Copyable {
       fixed(to: 24)
       direction(event, at: 20)
       device(event, names, at: 8)
-      list64(batch, start, segments, at: 12)
+      list64(batch, start, segments, (Self.maximumRecord - count) / 12, at: 12)
       list32(batch, start + segments, segments, at: 16)
     default: other(event, batch, names)
     }
@@ -316,9 +318,10 @@ public struct TraceDatWriter: ~Copyable {
     _ batch: borrowing EventBatch,
     _ first: Int,
     _ length: Int,
+    _ most: Int = .max,
     at offset: Int
   ) {
-    let kept = min(length, (Self.maximumRecord - count) / 8)
+    let kept = min(length, most, (Self.maximumRecord - count) / 8)
     if kept < length { isCut = true }
     put(u32: UInt32(count) | UInt32(8 * kept) << 16, at: offset)
     for index in 0..<kept { put(u64: batch.payload[first + index], at: count + 8 * index) }
@@ -427,6 +430,9 @@ struct KernelSymbols {
   /// Where the kernel's text begins on x86-64, and the least room for a function.
   private static let base: UInt64 = 0xffff_ffff_8100_0000
   private static let alignment: UInt64 = 0x400
+  /// From here on functions get no more than the least room: then all of them fit, whatever sizes
+  /// the trace claims.
+  private static let narrow: UInt64 = 0xffff_ffff_b000_0000
 
   /// Functions with their modules, in order of their addresses.
   private(set) var functions: [(address: UInt64, name: [UInt8], module: [UInt8])] = []
@@ -484,10 +490,12 @@ struct KernelSymbols {
     let number = Int(key.withUnsafeBufferPointer { numbers.intern($0) })
     if number >= places.count {
       let wanted = min(max(size, offset + 1), 1 << 20)
-      let room = (wanted + Self.alignment - 1) / Self.alignment * Self.alignment
+      let isNarrow = next >= Self.narrow
+      let room =
+        isNarrow ? Self.alignment : (wanted + Self.alignment - 1) / Self.alignment * Self.alignment
       places.append((next, room))
       functions.append((next, Array(name), Array(module)))
-      next &+= room
+      next += room
     }
     let place = places[number]
     return place.address &+ (place.room == 0 ? 0 : min(offset, place.room - 1))

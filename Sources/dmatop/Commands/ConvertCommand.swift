@@ -34,14 +34,15 @@ struct ConvertCommand: ParsableCommand {
     commandName: "convert",
     abstract: "Write a trace in another format: for trace-cmd, Perfetto, SQL, or programs.",
     discussion: """
-      text      ftrace text, times in whole microseconds     .txt .trace
-      dat       trace.dat for trace-cmd and KernelShark       .dat
-      jsonl     the rows of 'dump --events'                   .jsonl
-      csv       the same                                      .csv
-      perfetto  tracks of mappings for ui.perfetto.dev        .pftrace .perfetto-trace
-      sqlite    events, mappings and findings (docs/SQL.md)   .sqlite .db
+      text      .txt, .trace              ftrace text, in whole microseconds
+      dat       .dat                      trace.dat, for trace-cmd, KernelShark
+      jsonl     .jsonl                    the rows of 'dump --events'
+      csv       .csv                      the same
+      perfetto  .pftrace .perfetto-trace  mappings, for ui.perfetto.dev
+      sqlite    .sqlite, .db              events, mappings, findings: docs/SQL.md
 
-      perfetto and sqlite come from a replay: what tells of devices and kernels matters there.
+      perfetto and sqlite come from a replay, which --devices, --kernel and the
+      like change; the others from the events alone.
 
       Examples:
         dmatop convert trace.txt -o trace.pftrace
@@ -61,7 +62,7 @@ struct ConvertCommand: ParsableCommand {
   )
   var output: String
 
-  @Option(help: "text, dat, jsonl, csv, perfetto or sqlite; as the name of the output ends.")
+  @Option(help: "The format, when the name of the output does not end in one of the above.")
   var to: Format?
 
   @Option(
@@ -208,7 +209,7 @@ struct ConvertCommand: ParsableCommand {
   private func writePerfetto(_ file: OutputFile) throws {
     var replay = try self.replay.open(trace)
     replay.collectChanges()
-    var export = PerfettoExport(replay, name: displayName(trace))
+    var export = PerfettoExport(replay)
     try run(&replay) { replay, event in
       export.observe(&replay, event)
       if export.count > 1 << 18 { try export.flush(to: file) }

@@ -135,7 +135,7 @@ struct PerfettoExport {
   /// Bytes since the last ``flush(to:)``.
   var count: Int { output.count }
 
-  init(_ replay: borrowing Replay, name: String) {
+  init(_ replay: borrowing Replay) {
     generation = replay.engine.configuration.generation
     eventNames = []
     // The first packet begins the state that all later ones lean on.

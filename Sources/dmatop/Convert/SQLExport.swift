@@ -17,6 +17,8 @@ struct SQLExport {
   private let mappings: SQLiteDatabase.Statement
   private var lint: LintRun
   private var statistics = Statistics()
+  private var changes: [MappingChange] = []
+  private var reports: [Report] = []
   private let source: String
   /// By slot of the mapping table.
   private var live: [Live] = []
@@ -72,16 +74,23 @@ struct SQLExport {
   /// - Throws: ``SQLiteDatabase/Problem``
   mutating func observe(_ replay: inout Replay, _ event: DMAEvent) throws {
     try add(event, replay)
+    // The lists are taken out of the way, so that the closure may fill them, and their memory stays.
     var changes: [MappingChange] = []
     var reports: [Report] = []
+    swap(&changes, &self.changes)
+    swap(&reports, &self.reports)
     lint.observe(&replay, event) { drained, taken in
-      changes = drained
-      reports = taken
+      changes.append(contentsOf: drained)
+      reports.append(contentsOf: taken)
     }
     statistics.observe(event, changes: changes, reports: reports)
     for change in changes {
       if change.isAdded { begin(change, replay) } else { try end(change, event, replay) }
     }
+    changes.removeAll(keepingCapacity: true)
+    reports.removeAll(keepingCapacity: true)
+    swap(&changes, &self.changes)
+    swap(&reports, &self.reports)
   }
 
   private mutating func add(_ event: DMAEvent, _ replay: borrowing Replay) throws {

@@ -1,3 +1,4 @@
+import DMATrace
 import Glibc
 import TestSupport
 import Testing
@@ -237,8 +238,12 @@ import Testing
       let trace = try #require(ProtobufFields(bytes))
       #expect(trace.messages(1).count == trace.all(1).count)
     case "sqlite":
-      let lines = try Program.shell("sqlite3 \(path) 'SELECT * FROM event_list' 2>/dev/null").output
-      #expect(!lines.utf8.contains { $0 < 0x20 && $0 != 0x0a && $0 != 0x09 })
+      let database = try SQLiteDatabase(path: path)
+      let rows = try ["event_list", "mapping_list", "findings", "symbols"].flatMap { table in
+        try SQLTests.rows(database, "SELECT * FROM \(table)").joined()
+      }
+      #expect(rows.count > 100)
+      #expect(!rows.contains { $0.utf8.contains { $0 < 0x20 || $0 == 0x7f } })
     default:
       guard Self.hasTraceCmd else { return }
       let report = try Program.shell("trace-cmd report -i \(path)")

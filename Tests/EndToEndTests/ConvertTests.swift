@@ -90,6 +90,24 @@ import Testing
     #expect(stat.contains("43"), "the losses: 42, and one of unknown size")
   }
 
+  /// Prefixes without a thread, a CPU or anything.
+  @Test func whoIsUnknownStaysUnknown() throws {
+    let map =
+      "dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=1000 size=256 phys_addr=1000 attrs="
+    let lines = [
+      "# tracer: nop", map, "     1.332513: \(map)", "     [002] .....     1.332514: \(map)",
+      "            test     1.332515: \(map)",
+      "            test-1       [001] .....     1.332516: \(map)",
+      "           <...>-77      [001] .....     1.332517: \(map)",
+    ]
+    let source = Fixtures.temporary("s.txt", Array((lines.joined(separator: "\n") + "\n").utf8))
+    let path = Fixtures.temporaryDirectory() + "/t.txt"
+    _ = try Self.run(["convert", source, "-o", path])
+    let events = try Self.events(source)
+    #expect(events.count == lines.count)
+    #expect(try Self.events(path) == events)
+  }
+
   // MARK: trace.dat
 
   /// What `trace-cmd report` prints of a conversion; `nil` without trace-cmd.

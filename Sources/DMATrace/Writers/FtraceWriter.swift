@@ -122,24 +122,34 @@ public struct FtraceWriter: ~Copyable {
     // A line that had no prefix gets none (option nocontext-info).
     if event.pid == -1, event.task == NameTable.unknown, event.time == 0, event.cpu == 0 { return }
     let task = event.task == NameTable.unknown ? nil : names.tasks[event.task]
-    let length = task?.count ?? 5
-    if length < 16 { for _ in length..<16 { put(byte: 0x20) } }
-    if let task { put(task) } else { put("<...>") }
-    put(byte: 0x2d)
-    let before = count
-    put(decimal: UInt64(max(event.pid, 0)))
-    while count - before < 8 { put(byte: 0x20) }
-    put(byte: 0x5b)
-    put(decimal: UInt64(event.cpu), width: 3, fill: 0x30)
-    put("] ..... ")
+    // An unknown thread: nobody is named; or a task alone, as perf prints it, without a CPU.
+    let hasCPU = event.pid >= 0 || task == nil || event.cpu != 0 || clock == .ticks
+    if event.pid < 0, task == nil {
+      for _ in 0..<25 { put(byte: 0x20) }
+    } else {
+      let length = task?.count ?? 5
+      if length < 16 { for _ in length..<16 { put(byte: 0x20) } }
+      if let task { put(task) } else { put("<...>") }
+      if hasCPU {
+        put(byte: 0x2d)
+        let before = count
+        put(decimal: UInt64(max(event.pid, 0)))
+        repeat { put(byte: 0x20) } while count - before < 8
+      }
+    }
+    if hasCPU {
+      put(byte: 0x5b)
+      put(decimal: UInt64(event.cpu), width: 3, fill: 0x30)
+      put("] .....")
+    }
+    put(byte: 0x20)
     if clock == .ticks {
       put(decimal: event.time, width: 12, fill: 0x20)
-      put(": ")
-      return
+    } else {
+      put(decimal: event.time / 1_000_000_000, width: 5, fill: 0x20)
+      put(byte: 0x2e)
+      put(decimal: event.time % 1_000_000_000 / 1000, width: 6, fill: 0x30)
     }
-    put(decimal: event.time / 1_000_000_000, width: 5, fill: 0x20)
-    put(byte: 0x2e)
-    put(decimal: event.time % 1_000_000_000 / 1000, width: 6, fill: 0x30)
     put(": ")
   }
 

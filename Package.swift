@@ -17,11 +17,17 @@ let package = Package(
   targets: [
     // The machine: events in, state and reports out. Standard library only.
     .target(name: "DMADebugCore"),
+    // The library of SQLite.
+    .systemLibrary(
+      name: "CSQLite",
+      pkgConfig: "sqlite3",
+      providers: [.apt(["libsqlite3-dev"])]
+    ),
     // Compression of captures; only module maps.
     .systemLibrary(name: "CZlib"),
     .systemLibrary(name: "CZstd"),
-    // Bytes to events.
-    .target(name: "DMATrace", dependencies: ["DMADebugCore", "CZlib", "CZstd"]),
+    // Bytes to events, and events to files.
+    .target(name: "DMATrace", dependencies: ["DMADebugCore", "CSQLite", "CZlib", "CZstd"]),
     // A machine that runs: memory, caches, IOMMU, the whole DMA-API, drivers and their mistakes.
     .target(name: "DMASimulator", dependencies: ["DMADebugCore"]),
     // One way to walk through a source of events.

@@ -69,21 +69,40 @@ public enum EventField: String, Sendable, CaseIterable {
     in batch: EventBatch,
     _ names: TraceNames
   ) -> FieldValue {
+    switch rawValue(of: event, number: number, in: batch) {
+    case .none: .none
+    case .number(let number): .number(number)
+    case .address(let address): .address(address)
+    case .time(let time): .time(time)
+    case .kind(let kind): .text(kind.name)
+    case .direction(let direction): .text(direction.traceName.description)
+    case .attributes(let attributes): .text(attributes.traceText)
+    case .task(let task): .text(names.tasks.string(task))
+    case .device(let device): .text(names.devices.string(device))
+    case .driver(let driver): .text(names.drivers.string(driver))
+    case .symbol(let symbol): .text(names.symbols.string(symbol))
+    case .markerText: .text(String(decoding: batch.markerText(event), as: UTF8.self))
+    }
+  }
+
+  /// The value with numbers in the place of names: nothing is allocated for it.
+  public func rawValue(
+    of event: DMAEvent,
+    number: UInt64,
+    in batch: borrowing EventBatch
+  ) -> EventValue {
     switch self {
     case .number: return .number(number)
     case .line: return .number(event.line)
     case .time: return .time(event.time)
     case .cpu: return .number(UInt64(event.cpu))
-    case .task:
-      return event.task == NameTable.unknown ? .none : .text(names.tasks.string(event.task))
+    case .task: return event.task == NameTable.unknown ? .none : .task(event.task)
     case .pid: return event.pid < 0 ? .none : .number(UInt64(event.pid))
-    case .kind: return .text(event.kind.name)
-    case .device:
-      return event.device == .unknown
-        ? .none : .text(names.devices.string(event.device.rawValue))
+    case .kind: return .kind(event.kind)
+    case .device: return event.device == .unknown ? .none : .device(event.device.rawValue)
     case .direction:
       return event.kind.isCall && !event.flags.contains(.noDirection)
-        ? .text(event.direction.traceName.description) : .none
+        ? .direction(event.direction) : .none
     case .dmaAddress: return dmaAddress(event, batch)
     case .size: return size(event, batch)
     case .physicalAddress: return physicalAddress(event, batch)
@@ -92,7 +111,7 @@ public enum EventField: String, Sendable, CaseIterable {
       case .alloc, .free, .allocPages, .freePages, .mapSingleCheck: return .address(event.address)
       default: return .none
       }
-    case .attributes: return event.kind.isCall ? .text(event.attributes.traceText) : .none
+    case .attributes: return event.kind.isCall ? .attributes(event.attributes) : .none
     case .sgCallEntries:
       switch event.kind {
       case .mapSG: return .number(UInt64(event.requestedEntries))
@@ -102,20 +121,16 @@ public enum EventField: String, Sendable, CaseIterable {
       }
     case .sgMappedEntries:
       return event.kind == .mapSG ? .number(UInt64(event.mappedEntries)) : .none
-    case .driver:
-      return event.kind == .driverProbe
-        ? .text(names.drivers.string(event.driver.rawValue)) : .none
+    case .driver: return event.kind == .driverProbe ? .driver(event.driver.rawValue) : .none
     case .caller:
       return event.kind == .mappingError && event.site != NameTable.unknown
-        ? .text(names.symbols.string(event.site)) : .none
+        ? .symbol(event.site) : .none
     case .action: return event.kind == .busNotify ? .number(event.address) : .none
-    case .text:
-      return event.kind == .marker
-        ? .text(String(decoding: batch.markerText(event), as: UTF8.self)) : .none
+    case .text: return event.kind == .marker ? .markerText : .none
     }
   }
 
-  private func dmaAddress(_ event: DMAEvent, _ batch: EventBatch) -> FieldValue {
+  private func dmaAddress(_ event: DMAEvent, _ batch: borrowing EventBatch) -> EventValue {
     switch event.kind {
     case .mapSG, .syncSGForCPU, .syncSGForDevice:
       return event.segmentCount > 0 ? .address(batch.segmentAddress(event, 0)) : .none
@@ -127,12 +142,12 @@ public enum EventField: String, Sendable, CaseIterable {
     }
   }
 
-  private func size(_ event: DMAEvent, _ batch: EventBatch) -> FieldValue {
+  private func size(_ event: DMAEvent, _ batch: borrowing EventBatch) -> EventValue {
     switch event.kind {
     case .mapSG, .syncSGForCPU, .syncSGForDevice:
-      return .number(
-        (0..<Int(event.segmentCount)).reduce(0) { $0 &+ batch.segmentLength(event, $1) }
-      )
+      var sum: UInt64 = 0
+      for index in 0..<Int(event.segmentCount) { sum &+= batch.segmentLength(event, index) }
+      return .number(sum)
     case .unmapSG, .mapSGError, .marker, .driverProbe, .busNotify, .driverUnbind, .mappingError,
       .deviceDescription, .iommuFault, .other:
       return .none
@@ -141,13 +156,33 @@ public enum EventField: String, Sendable, CaseIterable {
     }
   }
 
-  private func physicalAddress(_ event: DMAEvent, _ batch: EventBatch) -> FieldValue {
+  private func physicalAddress(_ event: DMAEvent, _ batch: borrowing EventBatch) -> EventValue {
     switch event.kind {
     case .mapPage, .mapPhys, .mapResource: return .address(event.address)
     default:
       return event.physicalCount > 0 ? .address(batch.physicalAddress(event, 0)) : .none
     }
   }
+}
+
+/// A value of a field of an event, names as numbers into the tables of ``TraceNames``.
+public enum EventValue: Sendable, BitwiseCopyable {
+  /// Nothing is known, or the field does not apply.
+  case none
+  case number(UInt64)
+  /// An address or a mask, shown in hexadecimal.
+  case address(UInt64)
+  /// Nanoseconds since the clock's zero.
+  case time(UInt64)
+  case kind(DMAEvent.Kind)
+  case direction(Direction)
+  case attributes(DMAAttributes)
+  case task(UInt32)
+  case device(UInt32)
+  case driver(UInt32)
+  case symbol(UInt32)
+  /// ``EventBatch/markerText(_:)``
+  case markerText
 }
 
 extension DMAEvent.Kind {

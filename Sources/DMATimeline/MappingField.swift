@@ -111,7 +111,8 @@ public enum MappingField: String, Sendable, CaseIterable {
     }
   }
 
-  private static func mapErrorWord(_ mapping: Mapping) -> String {
+  /// The state of the map-error check in a word.
+  public static func mapErrorWord(_ mapping: Mapping) -> String {
     switch mapping.mapError {
     case .notApplicable: "n/a"
     case .checked: "checked"

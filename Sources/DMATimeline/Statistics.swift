@@ -90,6 +90,23 @@ public struct Statistics: Sendable {
   ///
   /// The engine must collect changes (``DMADebug/collectsChanges``).
   public mutating func observe(_ event: DMAEvent, _ replay: inout Replay) {
+    note(event)
+    replay.drainChanges { take($0, at: event.time) }
+    observeRest(&replay)
+  }
+
+  /// Takes in an event whose changes and reports somebody else has taken from the replay.
+  public mutating func observe(
+    _ event: DMAEvent,
+    changes: [MappingChange],
+    reports: [Report]
+  ) {
+    note(event)
+    for change in changes { take(change, at: event.time) }
+    count(reports)
+  }
+
+  private mutating func note(_ event: DMAEvent) {
     if firstTime == nil { firstTime = event.time }
     lastTime = max(lastTime, event.time)
     switch event.kind {
@@ -106,14 +123,16 @@ public struct Statistics: Sendable {
     default:
       break
     }
-    replay.drainChanges { take($0, at: event.time) }
-    observeRest(&replay)
   }
 
   /// Takes in the reports that came with the end of the stream.
   public mutating func observeRest(_ replay: inout Replay) {
     reports.removeAll(keepingCapacity: true)
     replay.takeReports(&reports)
+    count(reports)
+  }
+
+  private mutating func count(_ reports: [Report]) {
     for report in reports where report.kind.isError {
       with(report.device) { $0.errors += 1 }
     }

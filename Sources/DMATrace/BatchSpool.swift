@@ -61,13 +61,7 @@ public final class BatchSpool {
     let isWritten =
       withUnsafeBytes(of: header, put) && batch.events.withUnsafeBytes(put)
       && batch.payload.withUnsafeBytes(put) && batch.text.withUnsafeBytes(put)
-    guard isWritten else {
-      throw TraceError(
-        path: "temporary file",
-        problem: "cannot be written: \(String(cString: strerror(errno)))",
-        advice: "set TMPDIR to a directory with room"
-      )
-    }
+    guard isWritten else { throw TemporaryFile.failure("cannot be written") }
   }
 
   private func put(_ bytes: UnsafeRawBufferPointer) -> Bool {

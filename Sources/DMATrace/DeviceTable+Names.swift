@@ -18,3 +18,29 @@ extension DeviceTable {
     }
   }
 }
+
+extension DeviceTable {
+  /// The text of a ``DMAEvent/Kind/deviceDescription`` as it stands in `trace_marker`:
+  /// `dma-api: device pci 0000:00:06.0 - mask=64 max_seg=65536 boundary=0xffffffff`.
+  static func marker(_ event: DMAEvent, _ names: borrowing TraceNames) -> TextBuffer {
+    var text = TextBuffer()
+    text.append("dma-api: device ")
+    text.append(names.drivers[event.driver.rawValue])
+    text.append(" ")
+    text.append(names.devices[event.device.rawValue])
+    text.append(" -")
+    if event.address != 0 {
+      text.append(" mask=")
+      text.append(decimal: event.address)
+    }
+    if event.size != 0 {
+      text.append(" max_seg=")
+      text.append(decimal: event.size)
+    }
+    if event.dmaAddress != 0 {
+      text.append(" boundary=0x")
+      text.append(hex: event.dmaAddress)
+    }
+    return text
+  }
+}

@@ -20,6 +20,26 @@ enum Diagnostics {
     verbose: Bool
   ) -> [String] {
     let name = displayName(path)
+    var lines = lines(path, summary, isAtEnd: isAtEnd, verbose: verbose)
+    if engine.refusedWrites > 0 {
+      lines.append(
+        "dmatop: \(name): \(engine.refusedWrites) writes to dma-api files were refused"
+      )
+    }
+    if let undecided = sentence(engine.undecided) {
+      lines.append("dmatop: \(name): left out, the trace cannot decide them: \(undecided)")
+    }
+    return lines
+  }
+
+  /// What is to be said of the trace itself.
+  static func lines(
+    _ path: String,
+    _ summary: TraceSummary,
+    isAtEnd: Bool,
+    verbose: Bool
+  ) -> [String] {
+    let name = displayName(path)
     var lines: [String] = []
     if summary.dmaEvents == 0 && isAtEnd {
       lines.append(
@@ -54,14 +74,6 @@ enum Diagnostics {
       }
     }
     if summary.cutOff { lines.append("dmatop: \(name): the last line is cut off") }
-    if engine.refusedWrites > 0 {
-      lines.append(
-        "dmatop: \(name): \(engine.refusedWrites) writes to dma-api files were refused"
-      )
-    }
-    if let undecided = sentence(engine.undecided) {
-      lines.append("dmatop: \(name): left out, the trace cannot decide them: \(undecided)")
-    }
     return lines
   }
 

@@ -16,17 +16,29 @@ struct Progress {
   }
 
   /// Call it for each event; it looks at the clock now and then.
+  @inline(__always)
   mutating func update(_ replay: Replay) {
     guard isOn else { return }
     countdown -= 1
     guard countdown < 0 else { return }
+    show(replay.engine.eventCount, replay.progress)
+  }
+
+  /// Call it for each batch.
+  mutating func update(events: UInt64, of batch: Int, _ progress: (read: UInt64, total: UInt64?)) {
+    guard isOn else { return }
+    countdown -= batch
+    guard countdown < 0 else { return }
+    show(events, progress)
+  }
+
+  private mutating func show(_ events: UInt64, _ progress: (read: UInt64, total: UInt64?)) {
     countdown = 8192
     let now = Self.now()
     guard now - lastShown > Self.interval else { return }
     lastShown = now
     hasShown = true
-    var text = "\r\u{1b}[K\(name): \(replay.engine.eventCount) events"
-    let progress = replay.progress
+    var text = "\r\u{1b}[K\(name): \(events) events"
     if let total = progress.total, total > 0 { text += ", \(progress.read * 100 / total) %" }
     BufferedOutput.write(Array(text.utf8), to: STDERR_FILENO)
   }

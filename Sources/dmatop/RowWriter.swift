@@ -55,6 +55,18 @@ struct RowWriter: ~Copyable {
     isFirst = false
   }
 
+  /// A row that comes in the format of this writer, which must not be that for people.
+  mutating func add(_ encoder: inout EventRowEncoder, _ row: EventRow) {
+    if format == .json { output.write(isFirst ? "\n" : ",\n") }
+    output.write { encoder.append(row.event, row.number, row.batch, row.names, to: &$0) }
+    switch format {
+    case .jsonl: output.write { $0.append("\n") }
+    case .csv: output.write { $0.append("\r\n") }
+    case .json, .text: break
+    }
+    isFirst = false
+  }
+
   mutating func end() {
     switch format {
     case .text: for line in table.lines() { output.write(line + "\n") }
@@ -76,7 +88,7 @@ struct RowWriter: ~Copyable {
   }
 
   /// RFC 4180: quotes where needed; nothing for what is not known.
-  private static func csv(_ value: FieldValue) -> String {
+  static func csv(_ value: FieldValue) -> String {
     switch value {
     case .none: return ""
     case .number(let number), .time(let number), .duration(let number): return String(number)

@@ -31,15 +31,20 @@ public struct TextBuffer: Sendable {
 
   /// `%llu`
   public mutating func append(decimal value: UInt64) {
-    if value == 0 {
-      bytes.append(0x30)
+    if value < 10 {
+      bytes.append(0x30 + UInt8(value))
       return
     }
-    var divisor: UInt64 = 1
-    while value / divisor >= 10 { divisor *= 10 }
-    while divisor > 0 {
-      bytes.append(0x30 + UInt8(value / divisor % 10))
-      divisor /= 10
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+      var rest = value
+      var position = 20
+      while rest > 0 {
+        let next = rest / 10
+        position -= 1
+        digits[position] = 0x30 + UInt8(truncatingIfNeeded: rest &- next &* 10)
+        rest = next
+      }
+      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[position...]))
     }
   }
 

@@ -29,6 +29,15 @@ enum TemporaryFile {
     }
   }
 
+  /// What `errno` says of a temporary file.
+  static func failure(_ what: String) -> TraceError {
+    TraceError(
+      path: "temporary file",
+      problem: "\(what): \(String(cString: strerror(errno)))",
+      advice: "set TMPDIR to a directory with room"
+    )
+  }
+
   private static func full(_ directory: String) -> TraceError {
     TraceError(
       path: String(escaping: directory.utf8),

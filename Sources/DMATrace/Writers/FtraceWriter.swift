@@ -2,9 +2,8 @@ import DMADebugCore
 
 /// Writes events as the text of the kernel's `trace` file, probes and markers included.
 ///
-/// What it writes reads back as the same events, with times in whole microseconds. Events that a
-/// text of ftrace cannot show (``DMAEvent/Kind/lost`` without a count, ``DMAEvent/Kind/other``) are
-/// left out.
+/// What it writes reads back as the same events, with times in whole microseconds. Events of which
+/// only the kind is known (``DMAEvent/Kind/other``) are left out, and counted in ``skipped``.
 public struct FtraceWriter: ~Copyable {
   /// The text so far. The caller takes it away with ``removeAll()`` when it has grown.
   private var buffer: UnsafeMutablePointer<UInt8>
@@ -13,9 +12,20 @@ public struct FtraceWriter: ~Copyable {
   public private(set) var count = 0
   /// Whether stacks are written behind the events that have one.
   public let writesStacks: Bool
+  /// What the times of the events count.
+  public var clock = TraceSummary.Clock.nanoseconds
+  /// Events that were left out.
+  public private(set) var skipped: UInt64 = 0
+  private let isSimulation: Bool
 
-  public init(writesStacks: Bool = false) {
+  /// - Parameters:
+  ///   - writesStacks: writes stacks behind the events that have one.
+  ///   - isSimulation: the events are those of the simulator, whose allocations are made with
+  ///     `GFP_KERNEL` and whose lists fail with `EIO`. Of other events that is not known, and left
+  ///     out.
+  public init(writesStacks: Bool = false, isSimulation: Bool = true) {
     self.writesStacks = writesStacks
+    self.isSimulation = isSimulation
     buffer = .allocate(capacity: capacity)
   }
 
@@ -36,13 +46,21 @@ public struct FtraceWriter: ~Copyable {
 
   /// What stands before the first event.
   ///
-  /// - Parameter release: The kernel release, which is stated so that a reader need not guess.
-  public mutating func writeHeader(release: String, cpus: Int) {
-    reserve(2048 + release.utf8.count)
-    put("# tracer: nop\n#\n# os release : ")
-    for byte in release.utf8 where byte > 0x20 && byte < 0x7f { put(byte: byte) }
-    put("\n#\n# CPUs: ")
-    put(decimal: UInt64(max(cpus, 1)))
+  /// - Parameters:
+  ///   - release: the kernel release, which is stated so that a reader need not guess.
+  ///   - cpus: how many CPUs the machine has, when that is known.
+  public mutating func writeHeader(release: String?, cpus: Int?) {
+    reserve(2048 + (release?.utf8.count ?? 0))
+    put("# tracer: nop\n#")
+    if let release {
+      put("\n# os release : ")
+      for byte in release.utf8 where byte > 0x20 && byte < 0x7f { put(byte: byte) }
+      put("\n#")
+    }
+    if let cpus {
+      put("\n# CPUs: ")
+      put(decimal: UInt64(max(cpus, 1)))
+    }
     put(
       """
 
@@ -71,34 +89,67 @@ public struct FtraceWriter: ~Copyable {
     _ names: borrowing TraceNames
   ) {
     let event = batch.events[index]
+    if event.kind == .lost { return loss(event) }
     let words = event.kind == .marker ? 0 : 2 * Int(event.segmentCount) + Int(event.physicalCount)
-    reserve(2 * NameTable.maximumLength + 512 + 20 * words + Int(event.segmentCount))
+    // A control character takes four bytes.
+    reserve(4 * (3 * NameTable.maximumLength + Int(event.segmentCount)) + 512 + 20 * words)
     let start = count
     prefix(event, names)
     guard payload(event, batch, names) else {
       count = start
+      skipped += 1
       return
     }
     put(byte: 0x0a)
     if writesStacks, event.stack != StackTable.none { stack(event, names) }
   }
 
+  /// `CPU:0 [LOST 3099 EVENTS]`
+  private mutating func loss(_ event: DMAEvent) {
+    reserve(128)
+    put("CPU:")
+    put(decimal: UInt64(event.cpu))
+    put(" [LOST ")
+    if event.size > 0 {
+      put(decimal: event.size)
+      put(byte: 0x20)
+    }
+    put("EVENTS]\n")
+  }
+
   /// `            init-1       [000] .....     0.980180: `
   private mutating func prefix(_ event: DMAEvent, _ names: borrowing TraceNames) {
+    // A line that had no prefix gets none (option nocontext-info).
+    if event.pid == -1, event.task == NameTable.unknown, event.time == 0, event.cpu == 0 { return }
     let task = event.task == NameTable.unknown ? nil : names.tasks[event.task]
-    let length = task?.count ?? 5
-    if length < 16 { for _ in length..<16 { put(byte: 0x20) } }
-    if let task { put(task) } else { put("<...>") }
-    put(byte: 0x2d)
-    let before = count
-    put(decimal: UInt64(max(event.pid, 0)))
-    while count - before < 8 { put(byte: 0x20) }
-    put(byte: 0x5b)
-    put(decimal: UInt64(event.cpu), width: 3, fill: 0x30)
-    put("] ..... ")
-    put(decimal: event.time / 1_000_000_000, width: 5, fill: 0x20)
-    put(byte: 0x2e)
-    put(decimal: event.time % 1_000_000_000 / 1000, width: 6, fill: 0x30)
+    // An unknown thread: nobody is named; or a task alone, as perf prints it, without a CPU.
+    let hasCPU = event.pid >= 0 || task == nil || event.cpu != 0 || clock == .ticks
+    if event.pid < 0, task == nil {
+      for _ in 0..<25 { put(byte: 0x20) }
+    } else {
+      let length = task?.count ?? 5
+      if length < 16 { for _ in length..<16 { put(byte: 0x20) } }
+      if let task { put(task) } else { put("<...>") }
+      if hasCPU {
+        put(byte: 0x2d)
+        let before = count
+        put(decimal: UInt64(max(event.pid, 0)))
+        repeat { put(byte: 0x20) } while count - before < 8
+      }
+    }
+    if hasCPU {
+      put(byte: 0x5b)
+      put(decimal: UInt64(event.cpu), width: 3, fill: 0x30)
+      put("] .....")
+    }
+    put(byte: 0x20)
+    if clock == .ticks {
+      put(decimal: event.time, width: 12, fill: 0x20)
+    } else {
+      put(decimal: event.time / 1_000_000_000, width: 5, fill: 0x20)
+      put(byte: 0x2e)
+      put(decimal: event.time % 1_000_000_000 / 1000, width: 6, fill: 0x30)
+    }
     put(": ")
   }
 
@@ -118,7 +169,7 @@ public struct FtraceWriter: ~Copyable {
     case .mapSGError:
       head("dma_map_sg_err: ", event, names)
       list(" dma_addrs={", batch, event, 2 * Int(event.segmentCount), Int(event.physicalCount))
-      put(" err=-5")
+      if isSimulation { put(" err=-5") }
       attributes(event)
     case .unmapSG:
       head("dma_unmap_sg: ", event, names)
@@ -149,6 +200,16 @@ public struct FtraceWriter: ~Copyable {
   ) {
     put(name)
     put(names.devices[event.device.rawValue])
+    if event.flags.contains(.noDirection) {
+      switch event.kind {
+      case .alloc, .allocPages, .allocSGTable, .allocSGTableError, .free, .freePages, .freeSGTable:
+        return
+      default:
+        // What the driver passed was no direction, and which number it was is not kept.
+        put(" dir=0xff")
+        return
+      }
+    }
     switch event.direction {
     case .bidirectional: put(" dir=BIDIRECTIONAL")
     case .toDevice: put(" dir=TO_DEVICE")
@@ -204,7 +265,7 @@ public struct FtraceWriter: ~Copyable {
     put(hex: event.address, digits: 16)
     switch event.kind {
     case .free, .freePages: break
-    default: put(" flags=GFP_KERNEL")
+    default: if isSimulation { put(" flags=GFP_KERNEL") }
     }
     attributes(event)
     return true
@@ -220,7 +281,7 @@ public struct FtraceWriter: ~Copyable {
     area(event)
     list(" phys_addrs={", batch, event, 2 * Int(event.segmentCount), Int(event.physicalCount))
     guard isAllocation else { return }
-    put(" flags=GFP_KERNEL")
+    if isSimulation { put(" flags=GFP_KERNEL") }
     attributes(event)
   }
 
@@ -324,7 +385,9 @@ public struct FtraceWriter: ~Copyable {
     case .marker:
       put("tracing_mark_write: ")
       put(batch.markerText(event))
-    case .deviceDescription: description(event, names)
+    case .deviceDescription:
+      put("tracing_mark_write: ")
+      put(DeviceTable.marker(event, names).bytes[...])
     case .swiotlbBounced:
       put("swiotlb_bounced: dev_name: ")
       put(names.devices[event.device.rawValue])
@@ -355,34 +418,12 @@ public struct FtraceWriter: ~Copyable {
     put(byte: 0x22)
   }
 
-  /// `dma-api: device pci 0000:00:06.0 - mask=64 max_seg=65536 boundary=0xffffffff`
-  private mutating func description(_ event: DMAEvent, _ names: borrowing TraceNames) {
-    put("tracing_mark_write: dma-api: device ")
-    put(names.drivers[event.driver.rawValue])
-    put(byte: 0x20)
-    put(names.devices[event.device.rawValue])
-    put(" -")
-    if event.address != 0 {
-      put(" mask=")
-      put(decimal: event.address)
-    }
-    if event.size != 0 {
-      put(" max_seg=")
-      put(decimal: event.size)
-    }
-    if event.dmaAddress != 0 {
-      put(" boundary=0x")
-      put(hex: event.dmaAddress)
-    }
-  }
-
   private mutating func stack(_ event: DMAEvent, _ names: borrowing TraceNames) {
-    reserve(256 + StackTable.maximumDepth * (NameTable.maximumLength + 8))
+    reserve(256 + 4 * NameTable.maximumLength)
     prefix(event, names)
-    // Like the kernel, without the colon of an event.
-    count -= 2
-    put(": <stack trace>\n")
+    put("<stack trace>\n")
     for frame in names.stacks[event.stack] {
+      reserve(8 + 4 * NameTable.maximumLength)
       put(" => ")
       put(names.symbols[frame])
       put(byte: 0x0a)
@@ -418,13 +459,26 @@ public struct FtraceWriter: ~Copyable {
     count += text.utf8CodeUnitCount
   }
 
+  /// A name or text of the trace. What would end the line or move a cursor is escaped.
   @inline(__always)
   private mutating func put(_ bytes: ArraySlice<UInt8>) {
-    bytes.withUnsafeBufferPointer { bytes in
-      guard let base = bytes.baseAddress else { return }
-      (buffer + count).update(from: base, count: bytes.count)
+    let length = bytes.count
+    let start = buffer + count
+    let isPlain = bytes.withUnsafeBufferPointer { bytes in
+      var isPlain = true
+      for index in 0..<length {
+        let byte = bytes[index]
+        start[index] = byte
+        if ControlCharacters.contains(byte) { isPlain = false }
+      }
+      return isPlain
     }
-    count += bytes.count
+    if isPlain { count += length } else { putEscaped(bytes) }
+  }
+
+  @inline(never)
+  private mutating func putEscaped(_ bytes: ArraySlice<UInt8>) {
+    for byte in ControlCharacters.escaped(bytes) { put(byte: byte) }
   }
 
   private mutating func put(_ text: String.UTF8View) {

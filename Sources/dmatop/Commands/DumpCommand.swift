@@ -66,7 +66,7 @@ struct DumpCommand: ParsableCommand {
   // MARK: Mappings
 
   private func dumpMappings() throws {
-    let fields: [MappingField] = try parse(self.fields, MappingField.standard) {
+    let fields: [MappingField] = try Self.parse(self.fields, MappingField.standard) {
       MappingField(name: $0)
     }
     let filter = try FilterExpression.parse(self.filter, MappingField.allCases.map(\.rawValue))
@@ -114,9 +114,7 @@ struct DumpCommand: ParsableCommand {
   // MARK: Events
 
   private func dumpEvents() throws {
-    let fields: [EventField] = try parse(self.fields, EventField.standard) {
-      EventField(rawValue: $0 == "time" ? "time_ns" : $0)
-    }
+    let fields = try Self.eventFields(self.fields)
     let filter = try FilterExpression.parse(self.filter, EventField.allCases.map(\.rawValue))
     var replay = try moment.replay.open(moment.trace)
     var writer = RowWriter(
@@ -126,30 +124,38 @@ struct DumpCommand: ParsableCommand {
     )
     writer.begin()
     var dropped: [Report] = []
+    var encoder = EventRowEncoder(format == .csv ? .csv : .json, fields: fields)
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
       if replay.engine.hasReports {
         replay.takeReports(&dropped)
         dropped.removeAll(keepingCapacity: true)
       }
       let number = replay.engine.eventCount
-      if let filter {
-        let row = EventRow(
-          event: event,
-          number: number,
-          batch: replay.batch,
-          names: replay.names
-        )
-        guard filter.matches(row) else { return }
-      }
-      writer.add(
-        fields.map { $0.value(of: event, number: number, in: replay.batch, replay.names) }
+      let row = EventRow(
+        event: event,
+        number: number,
+        batch: replay.batch,
+        names: replay.names
       )
+      if let filter, !filter.matches(row) { return }
+      if format == .text {
+        writer.add(
+          fields.map { $0.value(of: event, number: number, in: row.batch, row.names) }
+        )
+      } else {
+        writer.add(&encoder, row)
+      }
     }
     writer.end()
     try replay.requireWhole()
   }
 
-  private func parse<Field>(
+  /// The fields of events that a list names.
+  static func eventFields(_ list: String?) throws -> [EventField] {
+    try parse(list, EventField.standard) { EventField(rawValue: $0 == "time" ? "time_ns" : $0) }
+  }
+
+  private static func parse<Field>(
     _ list: String?,
     _ standard: [Field],
     _ field: (String) -> Field?

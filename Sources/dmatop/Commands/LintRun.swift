@@ -29,14 +29,22 @@ struct LintRun {
   }
 
   /// Takes in the event that was just applied.
+  ///
+  /// - Parameter visit: gets what it mapped and freed and what dma-debug says of it, when there is
+  ///   any of them.
   @inline(__always)
-  mutating func observe(_ replay: inout Replay, _ event: DMAEvent) {
+  mutating func observe(
+    _ replay: inout Replay,
+    _ event: DMAEvent,
+    visit: ([MappingChange], [Report]) -> Void = { _, _ in }
+  ) {
     let hasChanges = replay.engine.hasChanges
     let hasReports = replay.engine.hasReports
     activity?.observe(event)
     guard hasChanges || hasReports || Judge.wants(event) else { return }
     if hasChanges { replay.drainChanges { changes.append($0) } }
     if hasReports { replay.takeReports(&reports) }
+    if hasChanges || hasReports { visit(changes, reports) }
     judge.observe(event, replay.engine, changes, reports)
     if judge.hasVerdicts { takeVerdicts(replay) }
     if hasChanges { activity?.observe(changes, at: event.time) }

@@ -41,37 +41,14 @@ enum SettingsFiles {
   ///
   /// - Returns: what went wrong, `nil` when nothing did.
   static func replace(_ path: String, _ bytes: [UInt8], mode: mode_t) -> String? {
-    // A device or a pipe is written to, not replaced.
-    var status = stat()
-    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      let descriptor = open(path, O_WRONLY | O_CLOEXEC)
-      guard descriptor >= 0 else {
-        return "\(displayName(path)): \(String(cString: strerror(errno)))"
-      }
-      defer { close(descriptor) }
-      BufferedOutput.write(bytes, to: descriptor)
+    do {
+      let file = try OutputFile(path, mode: mode)
+      try file.write(bytes)
+      try file.commit()
       return nil
+    } catch {
+      return "\(error)"
     }
-    let name = displayName(path)
-    var draft = Array((path + ".XXXXXX").utf8CString)
-    let descriptor = mkstemp(&draft)
-    guard descriptor >= 0 else { return "\(name): \(String(cString: strerror(errno)))" }
-    fchmod(descriptor, mode)
-    var done = 0
-    while done < bytes.count {
-      let written = bytes.withUnsafeBytes {
-        write(descriptor, $0.baseAddress! + done, bytes.count - done)
-      }
-      if written < 0, errno == EINTR { continue }
-      if written <= 0 { break }
-      done += written
-    }
-    let isWritten = done == bytes.count && fsync(descriptor) == 0
-    close(descriptor)
-    if isWritten, rename(&draft, path) == 0 { return nil }
-    let problem = String(cString: strerror(errno))
-    unlink(&draft)
-    return "\(name): \(problem)"
   }
 
   private static func makeDirectories(_ path: String) {

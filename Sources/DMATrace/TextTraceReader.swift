@@ -29,6 +29,11 @@ public struct TextTraceReader: TraceReader {
     source = try ByteSource(path: path)
   }
 
+  /// Reads an input that was opened to see what it is; nothing of it was given up.
+  init(_ source: ByteSource) {
+    self.source = source
+  }
+
   /// Reads a trace that is in memory.
   ///
   /// - Parameter name: what error messages call it.

@@ -46,6 +46,10 @@ public struct DMADebug: Sendable {
   var cachelines = CachelineTracker()
   var lists = SGListTable()
   var devices: [DeviceState] = []
+  /// Segments of lists that came from a saved dump.
+  var adoptedSegments = AdoptedSegments()
+  /// A dump said what was mapped before the first event.
+  var adoptedEverything = false
   var directMap = DirectMap()
   /// What a marker told about the kernel's address space.
   var layout: KernelLayout?
@@ -406,7 +410,7 @@ public struct DMADebug: Sendable {
 
   /// Whether every mapping of the device that is alive now was made inside the trace.
   func knowsOrigin(of device: DeviceID) -> Bool {
-    if configuration.isComplete && losses == 0 { return true }
+    if (configuration.isComplete || adoptedEverything) && losses == 0 { return true }
     guard Int(device.rawValue) < devices.count else { return false }
     return devices[Int(device.rawValue)].bornAtLoss == losses
   }

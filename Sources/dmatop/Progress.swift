@@ -17,16 +17,29 @@ struct Progress {
 
   /// Call it for each event; it looks at the clock now and then.
   mutating func update(_ replay: Replay) {
-    guard isOn else { return }
+    guard isOn, isTime(every: 8192) else { return }
+    show("\(replay.engine.eventCount) events", replay.progress)
+  }
+
+  /// The same for the records of a log.
+  mutating func update(_ progress: (read: UInt64, total: UInt64?)) {
+    guard isOn, isTime(every: 64) else { return }
+    show("\(progress.read) bytes", progress)
+  }
+
+  private mutating func isTime(every interval: Int) -> Bool {
     countdown -= 1
-    guard countdown < 0 else { return }
-    countdown = 8192
+    guard countdown < 0 else { return false }
+    countdown = interval
     let now = Self.now()
-    guard now - lastShown > Self.interval else { return }
+    guard now - lastShown > Self.interval else { return false }
     lastShown = now
+    return true
+  }
+
+  private mutating func show(_ what: String, _ progress: (read: UInt64, total: UInt64?)) {
     hasShown = true
-    var text = "\r\u{1b}[K\(name): \(replay.engine.eventCount) events"
-    let progress = replay.progress
+    var text = "\r\u{1b}[K\(name): \(what)"
     if let total = progress.total, total > 0 { text += ", \(progress.read * 100 / total) %" }
     BufferedOutput.write(Array(text.utf8), to: STDERR_FILENO)
   }

@@ -1,6 +1,8 @@
 /// A mapping that came or went.
 public struct MappingChange: Sendable, BitwiseCopyable {
   public var isAdded: Bool
+  /// It comes from a saved dump: nothing is known of its map.
+  public var isAdopted: Bool
   public var device: DeviceID
   /// The call stack of the map, a number into ``TraceNames/stacks``.
   public var stack: UInt32
@@ -21,6 +23,7 @@ public struct MappingChange: Sendable, BitwiseCopyable {
   @inline(__always)
   init(isAdded: Bool, _ slot: UInt32, _ mapping: Mapping, physical: UInt64?) {
     self.isAdded = isAdded
+    isAdopted = mapping.isAdopted
     self.slot = slot
     type = mapping.type
     direction = mapping.direction

@@ -193,6 +193,7 @@ public struct MappingDump: Sendable {
     summary.malformedLines = malformedLines
     summary.malformed = malformed
     summary.cutOff = cutOff
+    summary.isDump = true
     return summary
   }
 }

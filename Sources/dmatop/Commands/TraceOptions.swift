@@ -54,6 +54,14 @@ struct ReplayArguments: ParsableArguments {
   var complete = false
 
   @Option(
+    help: ArgumentHelp(
+      "A dma-api/dump saved just before the first event: what was mapped then.",
+      valueName: "file"
+    )
+  )
+  var startDump: String?
+
+  @Option(
     help: ArgumentHelp("Boot parameter dma_debug_entries: entries of the pool.", valueName: "n")
   )
   var dmaDebugEntries: UInt32 = 65536
@@ -99,15 +107,47 @@ struct ReplayArguments: ParsableArguments {
     options.isCoherentMachine = dmaAlignment < 64
     options.isComplete = complete
     if let devices { options.devices = try DeviceTable(path: devices) }
+    if let startDump { options.startDump = try Self.dump(startDump, verbose: verbose) }
     return options
   }
 
-  /// A reader of the trace at a path, or of a simulation.
-  static func reader(_ path: String) throws -> any TraceReader {
+  /// A dump beside a trace; what could not be read of it is said on standard error.
+  private static func dump(_ path: String, verbose: Bool) throws -> MappingDump {
+    let dump = try MappingDump(path: path)
+    for line in Diagnostics.lines(path, dump, verbose: verbose) { StandardError.write(line) }
+    return dump
+  }
+
+  /// The source of events at a path. A dump gives none: it is the state to begin with.
+  ///
+  /// - Throws: ``TraceError`` also for a kernel log, which has no events.
+  private static func input(
+    _ path: String,
+    _ options: inout ReplayOptions,
+    verbose: Bool
+  ) throws -> any TraceReader {
     if let simulation = try SimulationOptions.simulation(path: path) {
       return SimulationReader(simulation)
     }
-    return try TextTraceReader(path: path)
+    switch try Capture(path: path) {
+    case .trace(let reader): return reader
+    case .dump(let dump):
+      if options.startDump != nil {
+        throw TraceError(
+          path: displayName(path),
+          problem: "is a dma-api/dump like the one of --start-dump",
+          advice: "two dumps are compared with `dmatop diff`"
+        )
+      }
+      options.startDump = dump
+      return DumpReader(dump)
+    case .log:
+      throw TraceError(
+        path: displayName(path),
+        problem: "is a kernel log, not a trace",
+        advice: "`dmatop lint`, `dmatop log` and `dmatop stat` read logs"
+      )
+    }
   }
 
   /// The options with the gates of the log.
@@ -122,13 +162,28 @@ struct ReplayArguments: ParsableArguments {
   ///
   /// - Parameter budget: bytes for checkpoints.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
-    try Timeline(Self.reader(path), options: options(gates), budget: budget)
+    var options = try options(gates)
+    let reader = try Self.input(path, &options, verbose: verbose)
+    return try Timeline(reader, options: options, budget: budget)
   }
 
   /// A replay of the trace at a path, `-` for standard input.
   func open(_ path: String, gates: GateArguments? = nil) throws -> Replay {
-    let options = try gates.map { try self.options($0) } ?? options()
-    return try Replay(reader: Self.reader(path), options: options)
+    var options = try gates.map { try self.options($0) } ?? options()
+    let reader = try Self.input(path, &options, verbose: verbose)
+    return try Replay(reader: reader, options: options)
+  }
+
+  /// A replay that begins and ends with a dump.
+  func open(_ dump: MappingDump) throws -> Replay {
+    var options = try options()
+    options.startDump = dump
+    return try Replay(reader: DumpReader(dump), options: options)
+  }
+
+  /// A replay of a reader that was opened before.
+  func open(_ reader: any TraceReader, _ gates: GateArguments? = nil) throws -> Replay {
+    try Replay(reader: reader, options: gates.map { try options($0) } ?? options())
   }
 }
 

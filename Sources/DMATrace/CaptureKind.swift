@@ -77,7 +77,8 @@ public enum CaptureKind: Sendable, Equatable {
         continue
       }
       while place.find(UInt8(ascii: ":")) {
-        if place.at[-1] >= 0x30, place.at[-1] <= 0x39, place.at + 1 < place.end, place.at[1] == 0x20 {
+        if place.at[-1] >= 0x30, place.at[-1] <= 0x39, place.at + 1 < place.end, place.at[1] == 0x20
+        {
           return true
         }
         place.at += 1

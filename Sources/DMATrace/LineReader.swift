@@ -38,7 +38,9 @@ struct LineReader {
       }
       if skips {
         // The rest of a line whose beginning was given already.
-        let length = start.flatMap { start in end.map { $0 - UnsafeMutableRawPointer(mutating: start) } }
+        let length = start.flatMap { start in
+          end.map { $0 - UnsafeMutableRawPointer(mutating: start) }
+        }
         consume(length.map { $0 + 1 } ?? bytes.count)
         if length != nil {
           skips = false

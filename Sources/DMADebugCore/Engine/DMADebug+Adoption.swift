@@ -165,7 +165,9 @@ extension DMADebug {
 
   private mutating func noteAdded(_ index: UInt32) {
     let mapping = table[index]
-    changes.append(MappingChange(isAdded: true, index, mapping, physical: physicalAddress(of: mapping)))
+    changes.append(
+      MappingChange(isAdded: true, index, mapping, physical: physicalAddress(of: mapping))
+    )
   }
 
   // MARK: Lists
@@ -174,19 +176,18 @@ extension DMADebug {
   mutating func adoptList(_ event: DMAEvent, _ batch: EventBatch) -> UInt32? {
     guard !adoptedSegments.isEmpty, event.physicalCount > 0 else { return nil }
     var members: [UInt32] = []
+    // A list of the same direction goes before one that is unmapped with a wrong one.
+    var direction = event.direction
     for position in 0..<Int(event.physicalCount) {
       let physical = batch.physicalAddress(event, position)
-      guard
-        let index = adoptedSegments.take(
-          event.device,
-          physical,
-          table,
-          where: {
-            $0.sgList == Mapping.none && $0.direction == event.direction
-              && ($0.sgCallEntries == 0 || $0.sgCallEntries == event.physicalCount)
-          }
-        )
-      else { break }
+      func take(_ direction: Direction?) -> UInt32? {
+        adoptedSegments.take(event.device, physical, table) {
+          $0.sgList == Mapping.none && $0.direction == direction ?? $0.direction
+            && ($0.sgCallEntries == 0 || $0.sgCallEntries == event.physicalCount)
+        }
+      }
+      guard let index = take(direction) ?? (position == 0 ? take(nil) : nil) else { break }
+      direction = table[index].direction
       members.append(index)
     }
     guard !members.isEmpty else { return nil }
@@ -198,7 +199,7 @@ extension DMADebug {
     }
     var map = DMAEvent(.mapSG)
     map.device = event.device
-    map.direction = event.direction
+    map.direction = direction
     map.segmentCount = UInt32(members.count)
     map.physicalCount = event.physicalCount
     map.requestedEntries = event.physicalCount

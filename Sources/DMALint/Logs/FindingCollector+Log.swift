@@ -49,7 +49,8 @@ extension FindingCollector {
       mapSite: record.mapSite.map(Self.function),
       type: type,
       direction: record.values.mappedDirection,
-      words: rule == .poolGrown ? "" : record.site == nil ? Self.withoutAddresses(record.message) : ""
+      words: rule == .poolGrown
+        ? "" : record.site == nil ? Self.withoutAddresses(record.message) : ""
     )
     if let position = ofLog[key] {
       change(position) { finding in
@@ -60,7 +61,8 @@ extension FindingCollector {
       return
     }
     var known = origin
-    if known == nil, !record.mappedAt.isEmpty || type != nil || record.values.mappedDirection != nil {
+    if known == nil, !record.mappedAt.isEmpty || type != nil || record.values.mappedDirection != nil
+    {
       known = Finding.Origin(
         line: 0,
         time: 0,
@@ -135,24 +137,6 @@ extension FindingCollector {
       )
     }
   }
-}
-
-extension LogRecord {
-  /// How the memory was mapped, by the message or by the function that dma-debug was called from.
-  public var mappedType: MappingType? {
-    if let type = values.mappedType { return type }
-    for frame in mappedAt {
-      let name = String(frame.prefix { $0 != "+" && $0 != " " })
-      if let type = Self.typesByFunction[name] { return type }
-    }
-    return nil
-  }
-
-  private static let typesByFunction: [String: MappingType] = [
-    "debug_dma_map_page": .single, "debug_dma_map_sg": .scatterGather,
-    "debug_dma_alloc_coherent": .coherent, "debug_dma_map_resource": .resource,
-    "debug_dma_alloc_pages": .noncoherent, "debug_dma_map_phys": .phy,
-  ]
 }
 
 extension LintResult {

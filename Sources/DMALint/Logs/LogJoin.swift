@@ -27,8 +27,10 @@ public struct LogJoin {
   public private(set) var omitted: UInt64 = 0
   /// Messages that a finding of the trace repeats.
   public private(set) var repeated: UInt64 = 0
-  /// The largest distance between such a message and its finding, in nanoseconds.
-  public private(set) var largestDistance: UInt64 = 0
+  /// By how much the stamp of such a message was later than the event that it is about, at most, in
+  /// nanoseconds. Events that are traced when the call is over come later by what a console takes to
+  /// print, which tells nothing; a message that comes later than its event tells of other clocks.
+  public private(set) var largestLag: UInt64 = 0
   /// From the first to the last stamp of the log.
   public private(set) var span: ClosedRange<UInt64>?
 
@@ -40,9 +42,6 @@ public struct LogJoin {
     collector = FindingCollector(path: path)
     while let record = try reader.next() {
       if record.isOfDebug { sawDebug = true }
-      if let time = record.time {
-        span = min(span?.lowerBound ?? time, time)...max(span?.upperBound ?? time, time)
-      }
       if record.kind == .note { continue }
       guard faults.count + messages.count < Self.maximumRecords else {
         omitted += 1
@@ -55,6 +54,7 @@ public struct LogJoin {
       }
     }
     summary = reader.summary
+    span = reader.timeRange
     faults.sort { ($0.time ?? 0, $0.line) < ($1.time ?? 0, $1.line) }
   }
 
@@ -154,7 +154,8 @@ public struct LogJoin {
         return "inside a \(what) that was unmapped just after, in line \(unmapped.line)"
       }
       let distance = time - unmapped.time
-      var text = "the \(what) there was unmapped \(distance / 1000) µs before, in line \(unmapped.line)"
+      var text =
+        "the \(what) there was unmapped \(distance / 1000) µs before, in line \(unmapped.line)"
       if distance < tolerance {
         text += "; the access may have come before that, the stamp of a fault is late"
       }
@@ -184,7 +185,9 @@ public struct LogJoin {
     var found: UInt32?
     for number in 0..<UInt32(min(names.devices.count, 1 << 16)) {
       let known = names.devices[number]
-      guard known.count >= bytes.count, known.suffix(tail.count).elementsEqual(tail) else { continue }
+      guard known.count >= bytes.count, known.suffix(tail.count).elementsEqual(tail) else {
+        continue
+      }
       if found != nil { return nil }
       found = number
     }
@@ -201,7 +204,9 @@ public struct LogJoin {
     for (index, finding) in trace.findings.enumerated() {
       guard let device = finding.device else { continue }
       byWords[Self.key(finding.rule, device, finding.message), default: []].append(index)
-      if finding.count > 1 { byDevice[Self.key(finding.rule, device, ""), default: []].append(index) }
+      if finding.count > 1 {
+        byDevice[Self.key(finding.rule, device, ""), default: []].append(index)
+      }
     }
     for record in messages {
       guard let rule = Rule(record.kind), let device = record.device, let time = record.time else {
@@ -212,7 +217,8 @@ public struct LogJoin {
         candidates?.filter {
           room[$0] > 0 && Self.distance(trace.findings[$0].time, time) <= Self.messageTolerance
         }.min {
-          Self.distance(trace.findings[$0].time, time) < Self.distance(trace.findings[$1].time, time)
+          Self.distance(trace.findings[$0].time, time)
+            < Self.distance(trace.findings[$1].time, time)
         }
       }
       guard
@@ -224,7 +230,8 @@ public struct LogJoin {
       }
       room[index] -= 1
       repeated += 1
-      largestDistance = max(largestDistance, Self.distance(trace.findings[index].time, time))
+      let event = trace.findings[index].time
+      if time > event { largestLag = max(largestLag, time - event) }
       Self.complete(&trace.findings[index], record)
     }
     var result = LintResult.result(of: collector, summary, sawDebug: sawDebug, name: path)

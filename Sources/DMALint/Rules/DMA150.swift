@@ -10,7 +10,8 @@ extension Rule {
     why: "A device that cannot reach the memory is given bounce buffers, and there were none left, "
       + "or none in one piece: the mapping failed. Drivers that do not check it go on with a wrong "
       + "address. Only a kernel log shows it.",
-    fix: "Look for mappings that are never unmapped, give the device a larger DMA mask, map smaller "
+    fix:
+      "Look for mappings that are never unmapped, give the device a larger DMA mask, map smaller "
       + "pieces (256 KiB is the most), or boot with a larger swiotlb=.",
     keys: [],
     bad: RuleExample(

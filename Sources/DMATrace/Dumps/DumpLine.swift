@@ -114,7 +114,10 @@ struct DumpLine {
     var start = idx
     while start > line.at, start[-1] != 0x20 { start -= 1 }
     let word = Cursor(start, idx)
-    guard let type = types.first(where: { word.count == $0.word.utf8CodeUnitCount && word.isAt($0.word) })
+    guard
+      let type = types.first(where: {
+        word.count == $0.word.utf8CodeUnitCount && word.isAt($0.word)
+      })
     else { return nil }
     var result = DumpLine()
     result.type = type.type

@@ -112,7 +112,8 @@ struct JournalEntry {
           if keeps, number < 256, bytes.count < maximumValue { bytes.append(UInt8(number)) }
         } else {
           // A sign or a word: passed over, but never without moving on.
-          while !cursor.isAtEnd, cursor.byte != UInt8(ascii: ","), cursor.byte != UInt8(ascii: "]") {
+          while !cursor.isAtEnd, cursor.byte != UInt8(ascii: ","), cursor.byte != UInt8(ascii: "]")
+          {
             cursor.at += 1
           }
         }
@@ -169,7 +170,9 @@ struct JournalEntry {
   private static func fourDigits(_ cursor: inout Cursor) -> UInt32? {
     guard cursor.count >= 4 else { return nil }
     let digits = UnsafeBufferPointer(start: cursor.at, count: 4)
-    guard let number = UInt32(String(decoding: digits, as: UTF8.self), radix: 16) else { return nil }
+    guard let number = UInt32(String(decoding: digits, as: UTF8.self), radix: 16) else {
+      return nil
+    }
     cursor.at += 4
     return number
   }

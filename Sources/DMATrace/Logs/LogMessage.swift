@@ -86,7 +86,15 @@ enum LogMessage {
       if start <= after.endIndex, after[next...].dropFirst().first == 0x20,
         let (kind, length) = kind(after[start...])
       {
-        return record(kind, after[start...], length, names: after[..<next], line, isNew: true, &shifts)
+        return record(
+          kind,
+          after[start...],
+          length,
+          names: after[..<next],
+          line,
+          isNew: true,
+          &shifts
+        )
       }
       colon = next + 1
     }
@@ -358,7 +366,9 @@ enum LogMessage {
     if let place = text.first(Array("swiotlb buffer is full".utf8)) {
       var record = LogRecord(.swiotlbFull, line: line, message: string(text[place...]))
       let before = text[..<place]
-      if before.last == 0x20, before.dropLast().last == 0x3a { setNames(before.dropLast(2), &record) }
+      if before.last == 0x20, before.dropLast().last == 0x3a {
+        setNames(before.dropLast(2), &record)
+      }
       record.values.size = value("(sz: ", in: text[place...]).flatMap(decimal)
       return record
     }

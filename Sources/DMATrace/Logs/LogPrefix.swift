@@ -157,7 +157,9 @@ struct LogPrefix {
     guard let number = cursor.decimal(), number < 1 << 32 else { return nil }
     // Later kernels may say more there.
     let start = cursor.at
-    while cursor.at - start < 40, !cursor.isAtEnd, cursor.byte != UInt8(ascii: "]") { cursor.at += 1 }
+    while cursor.at - start < 40, !cursor.isAtEnd, cursor.byte != UInt8(ascii: "]") {
+      cursor.at += 1
+    }
     guard cursor.skip(UInt8(ascii: "]")) else { return nil }
     return (number << 8 | UInt64(kind), cursor)
   }
@@ -193,7 +195,9 @@ struct LogPrefix {
     if let month = months.firstIndex(where: { cursor.isAt($0) }) {
       cursor.at += 3
       cursor.skipSpaces()
-      guard let day = cursor.decimal(), (1...31).contains(day), cursor.skip(0x20) else { return nil }
+      guard let day = cursor.decimal(), (1...31).contains(day), cursor.skip(0x20) else {
+        return nil
+      }
       guard let time = clock(&cursor) else { return nil }
       var year: UInt64?
       var rest = cursor
@@ -209,7 +213,9 @@ struct LogPrefix {
     guard let year = cursor.decimal() else { return nil }
     if !hasDay, !isBracketed, year > 1_000_000_000, cursor.skip(UInt8(ascii: ".")) {
       // `short-unix`
-      guard let fraction = cursor.fraction(), cursor.byte == 0x20, year < 1 << 33 else { return nil }
+      guard let fraction = cursor.fraction(), cursor.byte == 0x20, year < 1 << 33 else {
+        return nil
+      }
       return (year * 1_000_000_000 + fraction, cursor)
     }
     guard (1970...9999).contains(year), cursor.skip(UInt8(ascii: "-")),

@@ -73,6 +73,9 @@ public struct LogReader {
     summary.dialect = "kernel log"
   }
 
+  /// The first and the last stamp of the lines so far, in nanoseconds since boot; `nil` without any.
+  public private(set) var timeRange: ClosedRange<UInt64>?
+
   /// What error messages call the input.
   public var name: String { lines.source.name }
 
@@ -177,6 +180,10 @@ public struct LogReader {
   /// A message of the kernel, or a line of one.
   private mutating func take(text: Cursor, _ prefix: LogPrefix) {
     age()
+    if let time = prefix.time, !(timeRange?.contains(time) ?? false) {
+      timeRange =
+        min(timeRange?.lowerBound ?? time, time)...max(timeRange?.upperBound ?? time, time)
+    }
     var words = text
     while words.byte == 0x20 || words.byte == 0x09 { words.at += 1 }
     if !blocks.isEmpty, takeFrame(words, prefix.caller) { return }
@@ -190,7 +197,9 @@ public struct LogReader {
         beginMapped(prefix.caller)
         return
       }
-      guard let record = LogMessage.dmaDebug(bytes, line: number, shifts: &shiftsTypes) else { return }
+      guard let record = LogMessage.dmaDebug(bytes, line: number, shifts: &shiftsTypes) else {
+        return
+      }
       add(record, prefix)
       // Some daemons keep a line end inside of a message as `#012`.
       if let place = bytes.first(Array("#012One of leaked".utf8)) {
@@ -271,7 +280,9 @@ public struct LogReader {
       emit(record)
       return
     }
-    if bytes.first(Array("AMD-Vi: Event logged [".utf8)) != nil, bytes.last == 0x5b || bytes.last == 0x20 {
+    if bytes.first(Array("AMD-Vi: Event logged [".utf8)) != nil,
+      bytes.last == 0x5b || bytes.last == 0x20
+    {
       splitEvent = Array(bytes)
       return
     }
@@ -283,7 +294,8 @@ public struct LogReader {
     if bytes.starts(with: "** "), bytes.first(Array(" printk messages dropped".utf8)) != nil {
       return LogMessage.decimal(bytes.dropFirst(3))
     }
-    for name in ["dmar_fault: ", "amd_iommu_report_page_fault: ", "amd_iommu_report_rmp_fault: ",
+    for name in [
+      "dmar_fault: ", "amd_iommu_report_page_fault: ", "amd_iommu_report_rmp_fault: ",
       "arm_smmu_context_fault: ", "swiotlb_tbl_map_single: ", "swiotlb_full: ",
     ] where bytes.starts(with: Array(name.utf8)) {
       return LogMessage.decimal(bytes.dropFirst(name.utf8.count))
@@ -392,19 +404,23 @@ public struct LogReader {
     var record = record
     record.time = prefix.time
     record.wallTime = prefix.wallTime
+    var isMixed = false
     if let index = block(prefix.caller) {
       if blocks[index].isOpen, blocks[index].record == nil {
         blocks[index].record = record
         blocks[index].idle = 0
         return
       }
+      // A block has one message: the second one is of another CPU.
+      if blocks[index].isOpen, record.device != nil { blocks[index].isMixed = true }
+      isMixed = blocks[index].isMixed && blocks[index].isOpen
       flush(index)
     }
     if record.kind == .note {
       emit(record)
       return
     }
-    append(Block(caller: prefix.caller, record: record))
+    append(Block(caller: prefix.caller, record: record, isMixed: isMixed))
   }
 
   private mutating func addDetail(_ text: ArraySlice<UInt8>, _ caller: UInt64) {
@@ -435,7 +451,8 @@ public struct LogReader {
     if let place = bytes.first(Array(", CPU#".utf8)) {
       let rest = bytes[(place + 6)...]
       blocks[index].cpu = LogMessage.decimal(rest).flatMap { UInt32(exactly: $0) }
-      if let colon = rest.first(Array(": ".utf8)), let slash = rest.lastIndex(of: 0x2f), slash > colon + 1
+      if let colon = rest.first(Array(": ".utf8)), let slash = rest.lastIndex(of: 0x2f),
+        slash > colon + 1
       {
         blocks[index].task = LogMessage.string(rest[(colon + 2)..<slash].prefix(64))
         blocks[index].pid =
@@ -519,7 +536,8 @@ public struct LogReader {
     if text.starts(with: "? ") { return nil }
     if text.first == UInt8(ascii: "(") { text = text.dropFirst() }
     let symbol = text.prefix { $0 > 0x20 && $0 != UInt8(ascii: ")") && $0 < 0x7f }
-    guard let plus = symbol.first(Array("+0x".utf8)), plus > symbol.startIndex, symbol.count < 512 else {
+    guard let plus = symbol.first(Array("+0x".utf8)), plus > symbol.startIndex, symbol.count < 512
+    else {
       return nil
     }
     var frame = String(decoding: symbol, as: UTF8.self)
@@ -527,7 +545,9 @@ public struct LogReader {
     let rest = text[symbol.endIndex...].drop { $0 == 0x20 || $0 == UInt8(ascii: ")") }
     if rest.first == 0x5b {
       let module = rest.dropFirst().prefix { $0 > 0x20 && $0 != 0x5d && $0 < 0x7f }
-      if !module.isEmpty, module.count < 128 { frame += " [" + String(decoding: module, as: UTF8.self) + "]" }
+      if !module.isEmpty, module.count < 128 {
+        frame += " [" + String(decoding: module, as: UTF8.self) + "]"
+      }
     }
     return frame
   }

@@ -125,3 +125,21 @@ extension LogRecord {
     return parts.count == 2 ? "0000:" + plain : plain
   }
 }
+
+extension LogRecord {
+  /// How the memory was mapped, by the message or by the function that dma-debug was called from.
+  public var mappedType: MappingType? {
+    if let type = values.mappedType { return type }
+    for frame in mappedAt {
+      let name = String(frame.prefix { $0 != "+" && $0 != " " })
+      if let type = Self.typesByFunction[name] { return type }
+    }
+    return nil
+  }
+
+  private static let typesByFunction: [String: MappingType] = [
+    "debug_dma_map_page": .single, "debug_dma_map_sg": .scatterGather,
+    "debug_dma_alloc_coherent": .coherent, "debug_dma_map_resource": .resource,
+    "debug_dma_alloc_pages": .noncoherent, "debug_dma_map_phys": .phy,
+  ]
+}

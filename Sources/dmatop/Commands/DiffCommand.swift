@@ -133,8 +133,12 @@ struct DiffCommand: ParsableCommand {
     _ output: inout BufferedOutput
   ) {
     let total = difference.total
-    output.write("A  \(a.shown): \(total.before.count) mappings, \(FieldValue.bytes(total.before.bytes))\n")
-    output.write("B  \(b.shown): \(total.after.count) mappings, \(FieldValue.bytes(total.after.bytes))\n")
+    output.write(
+      "A  \(a.shown): \(total.before.count) mappings, \(FieldValue.bytes(total.before.bytes))\n"
+    )
+    output.write(
+      "B  \(b.shown): \(total.after.count) mappings, \(FieldValue.bytes(total.after.bytes))\n"
+    )
     if difference.isEmpty {
       output.write("no difference\n")
       return

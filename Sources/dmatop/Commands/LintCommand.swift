@@ -74,7 +74,8 @@ struct LintCommand: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "lint",
-    abstract: "Check traces and kernel logs: what is proved to be wrong is a finding, what cannot be seen is not.",
+    abstract:
+      "Check traces and kernel logs: what is proved to be wrong is a finding, what cannot be seen is not.",
     discussion: """
       Exit status: 0 nothing at or above --fail-on, 1 findings, 2 something could not be read.
       A dmatop.toml in this directory or above says what a project wants.

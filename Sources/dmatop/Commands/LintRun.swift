@@ -105,9 +105,10 @@ struct LintRun {
       return "its times and those of \(join.path) do not meet: they are of different runs or clocks"
         + " (printk goes with the trace clock 'local')"
     }
-    if join.largestDistance > LogJoin.tolerance {
-      return "messages of \(join.path) are up to \(join.largestDistance / 1000) µs away from what"
-        + " they are about: take what is said about an order with care"
+    if join.largestLag > LogJoin.tolerance {
+      return
+        "messages of \(join.path) have stamps up to \(join.largestLag / 1000) µs later than what"
+        + " they are about: the clocks differ, take what is said about an order with care"
     }
     return nil
   }

@@ -45,7 +45,9 @@ struct LogCommand: ParsableCommand {
   /// Prints what dma-debug says in a kernel log, as the newest kernels would print it.
   private func printLog(_ reader: inout LogReader) throws {
     guard moment.at == .end else {
-      throw CommandError("--at is a moment of a trace; \(displayName(moment.trace)) is a kernel log")
+      throw CommandError(
+        "--at is a moment of a trace; \(displayName(moment.trace)) is a kernel log"
+      )
     }
     var output = BufferedOutput()
     while let record = try reader.next() {

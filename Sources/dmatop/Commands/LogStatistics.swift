@@ -72,7 +72,9 @@ struct LogStatistics {
     ]
     if summary.lostEvents > 0 { lines.append("lost      \(summary.lostEvents) messages or more") }
     var table = TextTable([("COUNT", true), ("RULE", false), ("NAME", false), ("MEANING", false)])
-    for (rule, count) in rules(all) { table.add([String(count), rule.id, rule.name, rule.summary]) }
+    for (rule, count) in rules(all) {
+      table.add([String(count), rule.id, rule.name, rule.summary])
+    }
     if !table.isEmpty { lines += [""] + table.lines() }
     var devices = TextTable([
       ("DRIVER", false), ("DEVICE", false), ("COUNT", true), ("RULES", false),

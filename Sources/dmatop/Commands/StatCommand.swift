@@ -40,7 +40,9 @@ struct StatCommand: ParsableCommand {
 
   private func printLog(_ reader: inout LogReader) throws {
     guard moment.at == .end else {
-      throw CommandError("--at is a moment of a trace; \(displayName(moment.trace)) is a kernel log")
+      throw CommandError(
+        "--at is a moment of a trace; \(displayName(moment.trace)) is a kernel log"
+      )
     }
     let report = try LogStatistics(path: moment.trace, &reader)
     for line in Diagnostics.lines(moment.trace, log: reader.summary) { StandardError.write(line) }

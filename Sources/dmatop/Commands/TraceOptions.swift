@@ -118,6 +118,14 @@ struct ReplayArguments: ParsableArguments {
     return dump
   }
 
+  /// A reader of the trace at a path, or of a simulation.
+  static func reader(_ path: String) throws -> any TraceReader {
+    if let simulation = try SimulationOptions.simulation(path: path) {
+      return SimulationReader(simulation)
+    }
+    return try TextTraceReader(path: path)
+  }
+
   /// The source of events at a path. A dump gives none: it is the state to begin with.
   ///
   /// - Throws: ``TraceError`` also for a kernel log, which has no events.

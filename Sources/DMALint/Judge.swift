@@ -276,7 +276,9 @@ public struct Judge {
   ///
   /// IOMMUs know pages: mappings that hold the byte go before those that only touch its page, which
   /// is all that some of them name.
-  public func mapping(at address: UInt64, of device: DeviceID, _ engine: DMADebug) -> FaultedMapping? {
+  public func mapping(at address: UInt64, of device: DeviceID, _ engine: DMADebug)
+    -> FaultedMapping?
+  {
     func nearness(_ start: UInt64, _ size: UInt64) -> Int {
       guard size > 0 else { return 0 }
       if address >= start, address - start < size { return 2 }

@@ -96,9 +96,28 @@ public enum Capture {
 
   /// Opens a file, a FIFO, or standard input for `-`.
   ///
+  /// - Parameters:
+  ///   - expectsState: An empty input is a dump of a machine that has nothing mapped; else it is a
+  ///     trace, of which its reader says that it is empty.
+  ///   - patience: Milliseconds after which a pipe that gives nothing is taken for a trace; `nil` to
+  ///     wait for its first bytes.
   /// - Throws: ``TraceError`` when it cannot be opened or read.
-  public init(path: String) throws(TraceError) {
-    self = try Self.recognised(ByteSource(path: path))
+  public init(
+    path: String,
+    expectsState: Bool = false,
+    patience: Int32? = nil
+  ) throws(TraceError) {
+    let source = try ByteSource(path: path)
+    if source.isLive, let patience, !source.hasMore(within: patience) {
+      self = .trace(TextTraceReader(source))
+      return
+    }
+    if source.bytes.isEmpty { try source.fill() }
+    if expectsState, source.bytes.isEmpty, source.ended {
+      self = .dump(try MappingDump(source))
+    } else {
+      self = try Self.recognised(source)
+    }
   }
 
   /// Recognises an input that is in memory.

@@ -68,7 +68,7 @@ import Testing
     #expect(result.output.contains(" by init-1 on CPU 0 in run_line+0x"))
     #expect(result.output.contains("    mapped in run_line+0x"))
     #expect(result.output.contains("see: dmatop explain DMA004\n"))
-    #expect(result.output.contains("in 1 log (5 events, 0 lost, 0 undecided)\n"))
+    #expect(result.output.contains("in 1 log (7 events, 0 lost, 0 undecided)\n"))
     // A directory of both, and standard input.
     let mixed = try Program.shell(
       "d=$(mktemp -d) && cp \(path) \(Self.kernels)/linux-7.3/bug-unmap-size/trace.txt $d"

@@ -149,10 +149,7 @@ public struct LogJoin {
     _ time: UInt64
   ) -> String {
     let what = "\(mapping.direction.traceName) mapping of \(mapping.size) bytes"
-    if let unmapped {
-      guard time > unmapped.time else {
-        return "inside a \(what) that was unmapped just after, in line \(unmapped.line)"
-      }
+    if let unmapped, time > unmapped.time {
       let distance = time - unmapped.time
       var text =
         "the \(what) there was unmapped \(distance / 1000) µs before, in line \(unmapped.line)"
@@ -160,6 +157,9 @@ public struct LogJoin {
         text += "; the access may have come before that, the stamp of a fault is late"
       }
       return text
+    }
+    if let unmapped, unmapped.time - time < tolerance {
+      return "inside a \(what) that was unmapped at about the same time, in line \(unmapped.line)"
     }
     if time < mapping.time || time - mapping.time < tolerance, !mapping.isAdopted {
       return "a \(what) was made there at about the same time"
@@ -245,18 +245,12 @@ public struct LogJoin {
 
   private static func distance(_ a: UInt64, _ b: UInt64) -> UInt64 { a > b ? a - b : b - a }
 
-  /// What the log knows and the trace does not.
+  /// The stacks that the log knows and the trace does not. What the fingerprint is made of stays: the
+  /// finding is the same with and without a log.
   private static func complete(_ finding: inout Finding, _ record: LogRecord) {
-    if finding.stack.isEmpty, !record.stack.isEmpty {
-      finding.stack = record.stack
-      finding.site = finding.site ?? record.site
-    }
-    if finding.driver == nil || finding.driver == "?" {
-      finding.driver = record.driver ?? finding.driver
-    }
+    if finding.stack.isEmpty { finding.stack = record.stack }
     if var origin = finding.origin, origin.stack.isEmpty, !record.mappedAt.isEmpty {
       origin.stack = record.mappedAt
-      origin.site = record.mapSite ?? origin.site
       finding.origin = origin
     }
   }

@@ -108,7 +108,7 @@ struct DiffCommand: ParsableCommand {
   }
 
   private func snapshot(_ side: Side) throws -> MappingSnapshot {
-    var replay = try self.replay.open(side.path)
+    var replay = try self.replay.open(side.path, expectsState: true)
     if replay.summary.isDump, side.moment != .end, side.moment != .event(0) {
       throw CommandError("\(side.shown): a dump has no moments")
     }

@@ -132,22 +132,16 @@ struct ReplayArguments: ParsableArguments {
   private static func input(
     _ path: String,
     _ options: inout ReplayOptions,
-    verbose: Bool
+    expectsState: Bool = false,
+    patience: Int32? = nil
   ) throws -> any TraceReader {
     if let simulation = try SimulationOptions.simulation(path: path) {
       return SimulationReader(simulation)
     }
-    switch try Capture(path: path) {
+    switch try Capture(path: path, expectsState: expectsState, patience: patience) {
     case .trace(let reader): return reader
     case .dump(let dump):
-      if options.startDump != nil {
-        throw TraceError(
-          path: displayName(path),
-          problem: "is a dma-api/dump like the one of --start-dump",
-          advice: "two dumps are compared with `dmatop diff`"
-        )
-      }
-      options.startDump = dump
+      try begin(&options, with: dump)
       return DumpReader(dump)
     case .log:
       throw TraceError(
@@ -171,21 +165,39 @@ struct ReplayArguments: ParsableArguments {
   /// - Parameter budget: bytes for checkpoints.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
     var options = try options(gates)
-    let reader = try Self.input(path, &options, verbose: verbose)
+    // The monitor shows itself before the first event of a pipe comes.
+    let reader = try Self.input(path, &options, patience: 300)
     return try Timeline(reader, options: options, budget: budget)
   }
 
   /// A replay of the trace at a path, `-` for standard input.
-  func open(_ path: String, gates: GateArguments? = nil) throws -> Replay {
+  ///
+  /// - Parameter expectsState: An empty file is a dump of nothing.
+  func open(
+    _ path: String,
+    gates: GateArguments? = nil,
+    expectsState: Bool = false
+  ) throws -> Replay {
     var options = try gates.map { try self.options($0) } ?? options()
-    let reader = try Self.input(path, &options, verbose: verbose)
+    let reader = try Self.input(path, &options, expectsState: expectsState)
     return try Replay(reader: reader, options: options)
+  }
+
+  private static func begin(_ options: inout ReplayOptions, with dump: MappingDump) throws {
+    if options.startDump != nil {
+      throw TraceError(
+        path: dump.name,
+        problem: "is a dma-api/dump like the one of --start-dump",
+        advice: "two dumps are compared with `dmatop diff`"
+      )
+    }
+    options.startDump = dump
   }
 
   /// A replay that begins and ends with a dump.
   func open(_ dump: MappingDump) throws -> Replay {
     var options = try options()
-    options.startDump = dump
+    try Self.begin(&options, with: dump)
     return try Replay(reader: DumpReader(dump), options: options)
   }
 

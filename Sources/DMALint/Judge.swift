@@ -34,8 +34,6 @@ public struct Judge {
     var size: UInt64
     var time: UInt64
     var line: UInt64
-    /// Kept for a log only.
-    var mapping: Mapping?
   }
 
   /// A buffer that is mapped again and again.
@@ -79,6 +77,8 @@ public struct Judge {
   private var owners: [Owner] = []
   private var ended: [Ended] = []
   private var nextEnded = 0
+  /// The mappings of ``ended``, with ``Options/joinsLog`` only.
+  private var goneMappings: [Mapping] = []
   private var churns = [Churn](repeating: Churn(), count: churnPlaces)
   private var devices: [DeviceCounts] = []
   private var lastTime: UInt64 = 0
@@ -253,14 +253,15 @@ public struct Judge {
       address: change.dmaAddress,
       size: change.size,
       time: event.time,
-      line: event.line,
-      mapping: mapping
+      line: event.line
     )
     let maximum = options.joinsLog ? Self.joinedMappings : Self.endedMappings
     if ended.count < maximum {
       ended.append(entry)
+      if let mapping { goneMappings.append(mapping) }
     } else {
       ended[nextEnded] = entry
+      if let mapping { goneMappings[nextEnded] = mapping }
       nextEnded = (nextEnded + 1) % maximum
     }
   }
@@ -299,15 +300,18 @@ public struct Judge {
       best = (value, live)
     }
     if let best { return FaultedMapping(mapping: best.mapping, unmapped: nil) }
-    var gone: (nearness: Int, entry: Ended)?
-    for entry in ended where entry.device == device {
+    var gone: (nearness: Int, place: Int)?
+    for (place, entry) in ended.enumerated() where entry.device == device {
       let value = nearness(entry.address, entry.size)
-      guard value > 0, entry.mapping != nil else { continue }
-      if let known = gone, (known.nearness, known.entry.time) > (value, entry.time) { continue }
-      gone = (value, entry)
+      guard value > 0, place < goneMappings.count else { continue }
+      if let known = gone, (known.nearness, ended[known.place].time) > (value, entry.time) {
+        continue
+      }
+      gone = (value, place)
     }
-    guard let gone, let mapping = gone.entry.mapping else { return nil }
-    return FaultedMapping(mapping: mapping, unmapped: (gone.entry.time, gone.entry.line))
+    guard let gone else { return nil }
+    let entry = ended[gone.place]
+    return FaultedMapping(mapping: goneMappings[gone.place], unmapped: (entry.time, entry.line))
   }
 
   /// Takes over what was mapped before the first event, of a saved dump: nothing is said of it.

@@ -233,6 +233,16 @@ import Testing
     if hasOrigin { #expect(line.contains(#"trace.txt","site":"#)) }
   }
 
+  @Test func faultsOfOneMappingAreOneFinding() throws {
+    let log =
+      Self.fault("2.000000", "ffe00000") + Self.fault("2.000100", "ffe00800")
+      + Self.fault("2.000200", "fff00000") + Self.fault("2.000300", "fff00000")
+    let result = try Self.merge(Self.busy, log)
+    let lines = result.output.split(separator: "\n").filter { $0.contains("DMA117") }
+    #expect(lines.count == 2)
+    #expect(lines.allSatisfy { $0.contains(#""count":2"#) })
+  }
+
   @Test func clocksThatDoNotMeetAreSaid() throws {
     let result = try Self.merge(Self.busy, Self.fault("900.000000", "ffe00000"))
     #expect(result.errors.contains("do not meet"))

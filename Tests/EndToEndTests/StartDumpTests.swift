@@ -87,6 +87,57 @@ import Testing
     #expect(exact * 10 >= (parts.count - 1) * 6)
   }
 
+  /// The monitor's way through time begins with the dump too, wherever it goes.
+  @Test func timeTravelBeginsWithTheDump() throws {
+    let capture = try #require(Self.comparable.first { $0.name == "fuzz-01" })
+    let part = try #require(Self.parts(capture).first { $0.name == "p004" })
+    let bytes = Array((part.lines.joined(separator: "\n") + "\n").utf8)
+    let options = try Self.options(capture, start: part.name)
+    let timeline = try Timeline(
+      TextTraceReader(bytes: bytes, name: "half"),
+      options: options,
+      budget: 1 << 20,
+      spacing: 16
+    )
+    for event: UInt64 in [0, 40, 7, 120, 0, 300, 299, 40] {
+      var replay = try Replay(
+        reader: TextTraceReader(bytes: bytes, name: "half"),
+        options: options
+      )
+      _ = try replay.run(to: .event(event)) { _, _ in }
+      while try timeline.read(limit: 1000) > 0 {}
+      try timeline.seek(event: event)
+      #expect(
+        timeline.engine.read(.dump, names: timeline.names)
+          == replay.engine.read(.dump, names: replay.names)
+      )
+      #expect(timeline.engine.poolCounters.free == replay.engine.poolCounters.free)
+    }
+  }
+
+  /// Totals begin with what was mapped, and count neither its map nor its lifetime.
+  @Test func statisticsBeginWithTheDump() throws {
+    let capture = try #require(Self.comparable.first { $0.name == "fuzz-01" })
+    let part = try #require(Self.parts(capture).first { $0.name == "p004" })
+    var replay = try Replay(
+      reader: TextTraceReader(
+        bytes: Array((part.lines.joined(separator: "\n") + "\n").utf8),
+        name: "half"
+      ),
+      options: Self.options(capture, start: part.name)
+    )
+    replay.collectChanges()
+    let adopted = UInt64(replay.engine.liveCount)
+    var statistics = Statistics()
+    _ = try replay.run(to: .end) { replay, event in statistics.observe(event, &replay) }
+    statistics.observeRest(&replay)
+    let total = statistics.total
+    #expect(adopted > 0)
+    #expect(total.live == UInt64(replay.engine.liveCount))
+    #expect(total.live == adopted + total.maps - total.unmaps)
+    #expect(total.lifetimes.count < total.unmaps)
+  }
+
   /// A physical address that the trace does not give is `?`, for coherent memory only.
   private static func agrees(_ want: String, _ have: String) -> Bool {
     if want == have { return true }

@@ -40,29 +40,29 @@ extension FindingCollector {
     explanation: String? = nil
   ) {
     guard let rule = Rule(record.kind) else { return }
-    let type = record.mappedType
+    let type = origin?.type ?? record.mappedType
+    let direction = origin?.direction ?? record.values.mappedDirection
+    let mapSite = origin?.site ?? record.mapSite
+    // What stacks tell apart needs no words.
+    var words =
+      record.site == nil && rule != .poolGrown ? Self.withoutAddresses(record.message) : ""
+    words += explanation.map { $0.filter { !$0.isNumber } } ?? ""
     let key = LogKey(
       rule: rule.id,
       driver: record.driver,
       device: record.device,
       site: record.site.map(Self.function),
-      mapSite: record.mapSite.map(Self.function),
+      mapSite: mapSite.map(Self.function),
       type: type,
-      direction: record.values.mappedDirection,
-      words: rule == .poolGrown
-        ? "" : record.site == nil ? Self.withoutAddresses(record.message) : ""
+      direction: direction,
+      words: words
     )
     if let position = ofLog[key] {
-      change(position) { finding in
-        finding.count += 1
-        // The first one may have come without its explanation.
-        if finding.origin == nil, let origin { finding.origin = origin }
-      }
+      change(position) { $0.count += 1 }
       return
     }
     var known = origin
-    if known == nil, !record.mappedAt.isEmpty || type != nil || record.values.mappedDirection != nil
-    {
+    if known == nil, !record.mappedAt.isEmpty || type != nil || direction != nil {
       known = Finding.Origin(
         line: 0,
         time: 0,
@@ -73,7 +73,7 @@ extension FindingCollector {
         stack: record.mappedAt,
         dmaAddress: record.values.dmaAddress,
         size: record.values.mappedSize ?? record.values.size,
-        direction: record.values.mappedDirection,
+        direction: direction,
         type: type
       )
     }

@@ -58,28 +58,25 @@ struct DiffCommand: ParsableCommand {
     var moment = Moment.end
     var shown: String
 
-    /// A file of that name goes before a name with a moment.
+    /// A file of that name goes before a name with a moment. Paths and markers may have an `@` of
+    /// their own, and so may simulations.
     init(_ argument: String) throws {
       path = argument
       shown = displayName(argument)
-      guard access(argument, F_OK) != 0, let at = Self.split(argument) else { return }
-      let text = String(argument[argument.index(after: at)...])
-      path = String(argument[..<at])
-      do {
-        moment = try Moment(parsing: text)
-      } catch {
-        throw CommandError(String(escaping: error.description.utf8))
-      }
-    }
-
-    /// The `@` before a moment. Paths and markers may have some of their own.
-    private static func split(_ argument: String) -> String.Index? {
+      guard access(argument, F_OK) != 0 else { return }
       let places = argument.indices.filter { argument[$0] == "@" }
-      let isFile = places.last {
-        access(String(argument[..<$0]), F_OK) == 0
-          && (try? Moment(parsing: String(argument[argument.index(after: $0)...]))) != nil
+      for place in places {
+        let text = String(argument[argument.index(after: place)...])
+        guard let moment = try? Moment(parsing: text) else { continue }
+        path = String(argument[..<place])
+        self.moment = moment
+        return
       }
-      return isFile ?? places.last
+      guard let last = places.last, !argument.hasPrefix("sim:") else { return }
+      let text = String(argument[argument.index(after: last)...])
+      throw CommandError(
+        String(escaping: Moment.ParseError(text: text).description.utf8)
+      )
     }
   }
 

@@ -90,6 +90,8 @@ public struct TextTraceReader: TraceReader {
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.begin(&batch)
     let start = used
+    // Of an input that was opened to see what it is the beginning is here already.
+    if !started, source.ended || !source.head.isEmpty { try checkStart() }
     while !done, failure == nil {
       lines(&batch)
       if decoder.isFull(batch) {

@@ -9,6 +9,7 @@ import DMATrace
 public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   let bytes = Array(UnsafeBufferPointer(start: data, count: size))
   simulate(bytes)
+  readLogAndDump(bytes)
   var options = ReplayOptions()
   // A few inputs of each kind: small pools, the whole story claimed, the other generation.
   let choice = bytes.last ?? 0
@@ -16,6 +17,10 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   options.entries = choice & 2 != 0 ? 32 : 65536
   options.allErrors = 1
   if choice & 4 != 0 { options.generation = .linux73 }
+  // The first half as the dump to begin with.
+  if choice & 8 != 0 {
+    options.startDump = try? MappingDump(bytes: Array(bytes.prefix(size / 2)), name: "dump")
+  }
   guard
     var replay = try? Replay(
       reader: TextTraceReader(bytes: bytes, name: "input"),
@@ -51,6 +56,22 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     for field in MappingField.allCases { _ = field.value(of: mapping, in: context) }
   }
   return 0
+}
+
+/// Reads the input as a kernel log and as a dump, whatever it is, lints and compares.
+private func readLogAndDump(_ bytes: [UInt8]) {
+  _ = try? Capture(bytes: bytes, name: "input")
+  var reader = LogReader(bytes: bytes, name: "input")
+  if let result = try? LintResult.linted(&reader, name: "input") {
+    for format in ReportFormat.allCases { _ = format.render([result], ReportContext()) }
+  }
+  guard let dump = try? MappingDump(bytes: bytes, name: "input") else { return }
+  _ = LintResult.linted(dump, name: "input")
+  var engine = DMADebug(Configuration(generation: dump.generation ?? .linux612))
+  var names = TraceNames()
+  engine.adopt(dump.entries(interning: &names))
+  let snapshot = MappingSnapshot(engine, names)
+  _ = StateDifference(from: snapshot, to: snapshot, isOneTrace: false)
 }
 
 /// Reads the input as a scenario and runs it for a while.

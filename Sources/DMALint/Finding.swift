@@ -4,19 +4,33 @@ import DMADebugCore
 public struct Finding: Sendable {
   /// Where the other side of the mistake is: the event that made the mapping.
   public struct Origin: Sendable {
-    /// Line or record.
+    /// Line or record; 0 when it was made before the trace, or only a log tells of it.
     public var line: UInt64
     public var time: UInt64
     public var task: String?
     public var pid: Int32
-    public var cpu: UInt32
+    public var cpu: UInt32?
     /// The driver's function that mapped, when the trace tells.
     public var site: String?
     public var stack: [String]
-    public var dmaAddress: UInt64
-    public var size: UInt64
-    public var direction: Direction
-    public var type: MappingType
+    /// `nil` for what a kernel log does not say.
+    public var dmaAddress: UInt64?
+    public var size: UInt64?
+    public var direction: Direction?
+    public var type: MappingType?
+    /// It was in the dump that the trace was begun with.
+    public var isAdopted = false
+    /// The capture that ``line`` is in, when it is not that of the finding.
+    public var path: String?
+    /// The mapping was gone when it happened: nanoseconds since its unmap.
+    public var endedBefore: UInt64?
+
+    /// What was mapped, in words.
+    var words: String {
+      let size = size.map { "\($0) bytes mapped" } ?? "mapped"
+      let direction = direction.map { " \($0.traceName)" } ?? ""
+      return size + direction + (site.map { " in \($0)" } ?? "")
+    }
   }
 
   /// Something that happened between the map and the mistake.
@@ -48,7 +62,7 @@ public struct Finding: Sendable {
   public var time: UInt64
   public var task: String?
   public var pid: Int32
-  public var cpu: UInt32
+  public var cpu: UInt32?
   public var device: String?
   public var driver: String?
   /// The kernel's words, without prefix.
@@ -61,8 +75,15 @@ public struct Finding: Sendable {
   public var origin: Origin?
   /// Syncs of the mapping in between, the first and the last few.
   public var syncs: [Step] = []
+  /// Whether the monitor can show it: the capture is a trace.
+  public var isReplayable = true
   /// Events that had been applied when it came up, its own included; 0 for the capture as a whole.
   public var eventNumber: UInt64 = 0
+
+  /// Where the mapping was made; where the finding is, when no capture shows it.
+  func place(of origin: Origin) -> (path: String, line: UInt64) {
+    origin.line > 0 ? (origin.path ?? path, origin.line) : (path, line)
+  }
 
   /// Whether it counts: nobody has allowed it.
   public var isOpen: Bool { suppression == nil && !isBaselined }

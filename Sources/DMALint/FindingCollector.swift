@@ -12,7 +12,7 @@ public struct FindingCollector {
   public private(set) var findings: [Finding] = []
   /// Findings that were not kept.
   public private(set) var omitted: UInt64 = 0
-  private let path: String
+  let path: String
   /// Findings of rules beyond the kernel by rule, device and sites: one finding for each.
   private var beyond: [BeyondKey: Int] = [:]
 
@@ -26,6 +26,8 @@ public struct FindingCollector {
   /// Findings of the last event, by position.
   private var ofLastEvent: [(kind: Report.Kind, device: DeviceID, position: Int)] = []
   private var poolGrowth: Int?
+  /// Findings of a kernel log by what makes two messages one mistake.
+  var ofLog: [LogKey: Int] = [:]
 
   /// - Parameter path: The capture, as findings shall name it.
   public init(path: String) {
@@ -52,6 +54,20 @@ public struct FindingCollector {
     guard hasRoom() else { return }
     ofLastEvent.append((report.kind, report.device, findings.count))
     findings.append(finding(rule, report, names, generation))
+  }
+
+  /// Adds a finding, unless there are too many.
+  ///
+  /// - Returns: Its position.
+  mutating func append(_ finding: Finding) -> Int? {
+    guard hasRoom() else { return nil }
+    findings.append(finding)
+    return findings.count - 1
+  }
+
+  /// Changes a finding that was added before.
+  mutating func change(_ position: Int, _ body: (inout Finding) -> Void) {
+    body(&findings[position])
   }
 
   private mutating func hasRoom() -> Bool {
@@ -144,7 +160,8 @@ public struct FindingCollector {
       dmaAddress: mapping.dmaAddress,
       size: mapping.size,
       direction: mapping.direction,
-      type: mapping.type
+      type: mapping.type,
+      isAdopted: mapping.isAdopted
     )
   }
 
@@ -188,7 +205,7 @@ public struct FindingCollector {
     }
   }
 
-  private mutating func add(_ rule: Rule, _ message: String, count: UInt64 = 1, line: UInt64 = 0) {
+  mutating func add(_ rule: Rule, _ message: String, count: UInt64 = 1, line: UInt64 = 0) {
     findings.append(
       Finding(
         rule: rule,

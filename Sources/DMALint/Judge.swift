@@ -11,11 +11,14 @@ public struct Judge {
     public var leakMinimum = 32
     /// Bytes of a cacheline that the machine's DMA needs; below 64 caches are coherent.
     public var alignment: UInt64 = 1
+    /// Mappings that are gone are kept, because faults of a kernel log will ask for them.
+    public var joinsLog = false
 
     public init() {}
   }
 
   private static let endedMappings = 4096
+  private static let joinedMappings = 1 << 16
   private static let churnPlaces = 4096
   private static let churnMinimum: UInt64 = 512
   private static let coherentMinimum: UInt64 = 256
@@ -59,6 +62,8 @@ public struct Judge {
 
   /// Who has a mapping, as far as syncs told.
   private enum Owner: UInt8 {
+    /// Of a mapping from a saved dump nobody knows.
+    case unknown
     case fresh
     case cpu
     case device
@@ -72,6 +77,8 @@ public struct Judge {
   private var owners: [Owner] = []
   private var ended: [Ended] = []
   private var nextEnded = 0
+  /// The mappings of ``ended``, with ``Options/joinsLog`` only.
+  private var goneMappings: [Mapping] = []
   private var churns = [Churn](repeating: Churn(), count: churnPlaces)
   private var devices: [DeviceCounts] = []
   private var lastTime: UInt64 = 0
@@ -159,7 +166,7 @@ public struct Judge {
     _ reports: [Report]
   ) {
     let isStreaming = change.type != .coherent && change.type != .noncoherent
-    if isStreaming {
+    if isStreaming, !change.isAdopted {
       withSite(change) { site in
         if change.isAdded {
           site.map(event.time)
@@ -167,7 +174,7 @@ public struct Judge {
           site.unmap(event.time > change.time ? event.time - change.time : 0)
         }
       }
-    } else {
+    } else if !change.isAdopted {
       count(change.device) { counts in
         if change.isAdded {
           counts.allocations += 1
@@ -185,7 +192,7 @@ public struct Judge {
       }
       if let mask = engine.mask(of: change.device) { checkMask(change, mask, event) }
     } else {
-      remember(change, event)
+      remember(change, event, options.joinsLog ? engine.mapping(inSlot: change.slot) : nil)
       if isStreaming, change.direction != .toDevice {
         Self.forEachPage(change) { pages.remove($0, change.slot) }
       }
@@ -236,7 +243,11 @@ public struct Judge {
   }
 
   @inline(__always)
-  private mutating func remember(_ change: MappingChange, _ event: DMAEvent) {
+  private mutating func remember(
+    _ change: MappingChange,
+    _ event: DMAEvent,
+    _ mapping: Mapping?
+  ) {
     let entry = Ended(
       device: change.device,
       address: change.dmaAddress,
@@ -244,11 +255,73 @@ public struct Judge {
       time: event.time,
       line: event.line
     )
-    if ended.count < Self.endedMappings {
+    let maximum = options.joinsLog ? Self.joinedMappings : Self.endedMappings
+    if ended.count < maximum {
       ended.append(entry)
+      if let mapping { goneMappings.append(mapping) }
     } else {
       ended[nextEnded] = entry
-      nextEnded = (nextEnded + 1) % Self.endedMappings
+      if let mapping { goneMappings[nextEnded] = mapping }
+      nextEnded = (nextEnded + 1) % maximum
+    }
+  }
+
+  /// What was at a DMA address when an IOMMU stopped an access to it.
+  public struct FaultedMapping {
+    public var mapping: Mapping
+    /// When it was unmapped, and the line of that; `nil` while it lives.
+    public var unmapped: (time: UInt64, line: UInt64)?
+  }
+
+  /// The mapping of a device that holds an address, or had held it last.
+  ///
+  /// IOMMUs know pages: mappings that hold the byte go before those that only touch its page, which
+  /// is all that some of them name.
+  public func mapping(at address: UInt64, of device: DeviceID, _ engine: DMADebug)
+    -> FaultedMapping?
+  {
+    func nearness(_ start: UInt64, _ size: UInt64) -> Int {
+      guard size > 0 else { return 0 }
+      if address >= start, address - start < size { return 2 }
+      let (last, overflow) = start.addingReportingOverflow(size - 1)
+      return (start >> 12...max(start >> 12, (overflow ? .max : last) >> 12))
+        .contains(address >> 12) ? 1 : 0
+    }
+    var best: (nearness: Int, mapping: Mapping)?
+    engine.forEachLiveMapping { live in
+      guard live.device == device else { return }
+      let value = nearness(live.dmaAddress, live.size)
+      guard value > 0 else { return }
+      if let known = best,
+        (known.nearness, known.mapping.sequence) > (value, live.sequence)
+      {
+        return
+      }
+      best = (value, live)
+    }
+    if let best { return FaultedMapping(mapping: best.mapping, unmapped: nil) }
+    var gone: (nearness: Int, place: Int)?
+    for (place, entry) in ended.enumerated() where entry.device == device {
+      let value = nearness(entry.address, entry.size)
+      guard value > 0, place < goneMappings.count else { continue }
+      if let known = gone, (known.nearness, ended[known.place].time) > (value, entry.time) {
+        continue
+      }
+      gone = (value, place)
+    }
+    guard let gone else { return nil }
+    let entry = ended[gone.place]
+    return FaultedMapping(mapping: goneMappings[gone.place], unmapped: (entry.time, entry.line))
+  }
+
+  /// Takes over what was mapped before the first event, of a saved dump: nothing is said of it.
+  public mutating func adopt(_ changes: [MappingChange], _ engine: DMADebug) {
+    for change in changes {
+      noteDriver(change.device, engine.driver(of: change.device))
+      setOwner(change.slot, .unknown)
+      if change.type != .coherent, change.type != .noncoherent, change.direction != .toDevice {
+        Self.forEachPage(change) { pages.insert($0, change.slot) }
+      }
     }
   }
 
@@ -405,7 +478,8 @@ public struct Judge {
     }
     let mapped = mapping.attributes.intersection(.comparedOnUnmap)
     let freed = event.attributes.intersection(.comparedOnUnmap)
-    guard mapped != freed, !mapping.attributes.contains(.mmio) else { return }
+    // Kernels that do not compare them do not print them in a dump either.
+    guard mapped != freed, !mapping.attributes.contains(.mmio), !mapping.isAdopted else { return }
     verdicts.append(
       Verdict(
         rule: .unmapAttributes,
@@ -438,7 +512,7 @@ public struct Judge {
       }
       owners[Int(slot)] = .cpu
     } else {
-      if owner != .cpu, mapping.direction == .fromDevice {
+      if owner == .fresh || owner == .device, mapping.direction == .fromDevice {
         count(event.device) { counts in
           counts.uselessSyncs += 1
           if counts.firstUseless == nil { counts.firstUseless = event }
@@ -622,7 +696,9 @@ public struct Judge {
     }
     var oldest: [Key: Mapping] = [:]
     engine.forEachLiveMapping { mapping in
-      guard mapping.type != .coherent, mapping.type != .noncoherent else { return }
+      guard mapping.type != .coherent, mapping.type != .noncoherent, !mapping.isAdopted else {
+        return
+      }
       let direction = mapping.stack == StackTable.none ? mapping.direction.rawValue : 0
       let key = Key(
         device: mapping.device.rawValue,

@@ -3,7 +3,13 @@ import DMATrace
 
 /// What linting one capture gave.
 public struct LintResult: Sendable {
+  /// What a capture is.
+  public enum Kind: Sendable {
+    case trace, log, dump
+  }
+
   public var path: String
+  public var kind = Kind.trace
   /// By line, then by rule.
   public var findings: [Finding]
   public var eventCount: UInt64
@@ -103,8 +109,12 @@ public struct LintResult: Sendable {
     let suppressed = all.count { $0.suppression != nil }
     let baselined = all.count { $0.isBaselined }
     let omitted = results.reduce(0) { $0 + $1.omitted }
+    let kinds = [(Kind.trace, "trace"), (.log, "log"), (.dump, "dump")].compactMap { kind, word in
+      let number = results.count { $0.kind == kind }
+      return number > 0 ? plural(number, word) : nil
+    }
     return (parts.isEmpty ? "no findings" : parts.joined(separator: ", "))
-      + " in \(plural(results.count, "trace"))"
+      + " in \(kinds.isEmpty ? plural(0, "trace") : kinds.joined(separator: ", "))"
       + " (\(events) events, \(lost) lost, \(undecided) undecided"
       + (suppressed > 0 ? ", \(suppressed) suppressed" : "")
       + (baselined > 0 ? ", \(baselined) baselined" : "")

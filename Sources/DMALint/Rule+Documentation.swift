@@ -19,7 +19,9 @@ extension Rule {
     if let kernelWords { text += "kernel     \(kernelWords)\n" }
     if !keys.isEmpty { text += "settings   \(keys.joined(separator: ", "))\n" }
     text += "\nWhy\n" + Self.wrapped(why) + "\nWhat to do\n" + Self.wrapped(fix)
-    if let bad { text += "\nA trace that has it" + needs(bad) + "\n" + Self.indented(bad.excerpt) }
+    if let bad {
+      text += "\nA \(bad.kindName) that has it" + needs(bad) + "\n" + Self.indented(bad.excerpt)
+    }
     if let good { text += "\nAnd one that has not\n" + Self.indented(good.excerpt) }
     return text
   }
@@ -31,7 +33,9 @@ extension Rule {
     if let kernelWords { text += "\nThe kernel says: `\(kernelWords)`\n" }
     text += "\n\(why)\n\n**What to do:** \(fix)\n"
     if !keys.isEmpty { text += "\nSettings: \(keys.map { "`\($0)`" }.joined(separator: ", ")).\n" }
-    if let bad { text += "\nA trace that has it\(needs(bad)):\n\n```\n\(bad.excerpt)\n```\n" }
+    if let bad {
+      text += "\nA \(bad.kindName) that has it\(needs(bad)):\n\n```\n\(bad.excerpt)\n```\n"
+    }
     if let good { text += "\nAnd one that has not:\n\n```\n\(good.excerpt)\n```\n" }
     return text
   }

@@ -119,6 +119,8 @@ public struct RuleExample: Sendable {
   /// Caches are coherent, as on x86; otherwise dmatop is told with --dma-alignment.
   public let isCoherentMachine: Bool
   public let isComplete: Bool
+  /// What the lines are.
+  public let kind: LintResult.Kind
 
   init(
     setup: [String],
@@ -127,7 +129,8 @@ public struct RuleExample: Sendable {
     end: [String] = [],
     kernel: String = "7.3",
     isCoherentMachine: Bool = true,
-    isComplete: Bool = false
+    isComplete: Bool = false,
+    kind: LintResult.Kind = .trace
   ) {
     self.setup = setup
     self.cycle = cycle
@@ -136,10 +139,12 @@ public struct RuleExample: Sendable {
     self.kernel = kernel
     self.isCoherentMachine = isCoherentMachine
     self.isComplete = isComplete
+    self.kind = kind
   }
 
-  /// The trace as the kernel's `trace` file has it.
+  /// The trace as the kernel's `trace` file has it; a log or a dump as it is.
   public var trace: String {
+    if kind != .trace { return setup.map { $0 + "\n" }.joined() }
     var lines = setup
     for turn in 0..<count {
       let number = String(0x100 + turn, radix: 16)
@@ -180,5 +185,16 @@ public struct RuleExample: Sendable {
     }
     lines += end.map(clean)
     return lines.joined(separator: "\n")
+  }
+}
+
+extension RuleExample {
+  /// What it is, in a word.
+  var kindName: String {
+    switch kind {
+    case .trace: "trace"
+    case .log: "log"
+    case .dump: "dump"
+    }
   }
 }

@@ -131,7 +131,7 @@ public struct Activity: Sendable {
   }
 
   private mutating func take(_ change: MappingChange, _ time: UInt64) {
-    if !change.isAdded {
+    if !change.isAdded, !change.isAdopted {
       let lifetime = time > change.time ? time - change.time : 0
       lifetimes[64 - lifetime.leadingZeroBitCount] += 1
     }
@@ -139,8 +139,10 @@ public struct Activity: Sendable {
       if change.isAdded {
         series.live &+= 1
         series.liveBytes &+= change.size
-        series.pieces[piece].maps &+= 1
-        series.pieces[piece].bytes &+= change.size
+        if !change.isAdopted {
+          series.pieces[piece].maps &+= 1
+          series.pieces[piece].bytes &+= change.size
+        }
       } else {
         series.live &-= 1
         series.liveBytes &-= change.size

@@ -90,6 +90,9 @@ public enum MappingField: String, Sendable, CaseIterable {
       return context.engine.physicalAddress(of: mapping).map { .address($0) } ?? .none
     case .mapError: return .text(Self.mapErrorWord(mapping))
     case .attributes: return .text(mapping.attributes.traceText)
+    case .age where mapping.isAdopted, .time where mapping.isAdopted,
+      .line where mapping.isAdopted:
+      return .none
     case .age: return .duration(context.now >= mapping.time ? context.now - mapping.time : 0)
     case .time: return .time(mapping.time)
     case .task:

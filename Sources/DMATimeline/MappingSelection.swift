@@ -332,6 +332,9 @@ public struct MappingSelection {
   @inline(__always)
   private func code(_ field: MappingField, _ mapping: UnsafePointer<Mapping>) -> UInt64? {
     switch field {
+    case .age where mapping.pointee.isAdopted, .time where mapping.pointee.isAdopted,
+      .line where mapping.pointee.isAdopted:
+      return nil
     case .device: return UInt64(mapping.pointee.device.rawValue)
     case .driver: return UInt64(context.engine.driver(of: mapping.pointee.device).rawValue)
     case .type: return UInt64(mapping.pointee.type.rawValue)

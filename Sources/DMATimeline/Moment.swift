@@ -17,6 +17,10 @@ public enum Moment: Sendable, Equatable {
   public struct ParseError: Error, CustomStringConvertible {
     public let text: String
 
+    public init(text: String) {
+      self.text = text
+    }
+
     public var description: String {
       "'\(text)' is no moment; use marker:TEXT, snapshot:NAME, time:SECONDS, event:N or end"
     }

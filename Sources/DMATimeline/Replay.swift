@@ -21,6 +21,8 @@ public struct ReplayOptions: Sendable {
   public var isComplete = false
   /// What `--devices` said.
   public var devices: DeviceTable?
+  /// A dump that was saved just before the first event: what was mapped then.
+  public var startDump: MappingDump?
 
   public init() {}
 
@@ -46,6 +48,8 @@ public enum GenerationOrigin: Sendable, Equatable {
   case stated(String)
   /// The trace has events that only such kernels have.
   case recognised
+  /// Only such kernels print a dump as the one beside the trace.
+  case dump
   /// Nothing in the trace says which it was.
   case assumed
 
@@ -55,6 +59,7 @@ public enum GenerationOrigin: Sendable, Equatable {
     case .asked: "as asked"
     case .stated(let release): "the trace states \(release)"
     case .recognised: "recognised by its events"
+    case .dump: "recognised by the dump"
     case .assumed: "assumed, nothing in the trace tells"
     }
   }
@@ -87,11 +92,10 @@ public struct Replay {
   /// Opens a replay; reads ahead when the kernel has to be found out.
   public init(reader: any TraceReader, options: ReplayOptions) throws(TraceError) {
     var reader = reader
-    var descriptions: [(DeviceID, DeviceDescription)] = []
-    if let table = options.devices { descriptions = table.intern(into: &reader.names) }
+    let start = StartState(options, &reader.names)
     let (generation, origin) = try Self.generation(options, &reader, &waiting, &hasEnded)
     state = DMADebug(options.configuration(generation))
-    for (device, description) in descriptions { state.describe(device, description) }
+    start.apply(to: &state)
     self.origin = origin
     self.reader = reader
     waiting.reverse()
@@ -110,6 +114,7 @@ public struct Replay {
       if let release = summary.kernelRelease, let stated = KernelGeneration(version: release) {
         return (stated, .stated(release))
       }
+      if let dumped = options.startDump?.generation { return (dumped, .dump) }
       if summary.sawPhysEvents { return (.linux73, .recognised) }
       if summary.sawPageEvents { return (.linux612, .recognised) }
       if hasEnded || summary.events > lookahead { return (.linux612, .assumed) }
@@ -197,6 +202,7 @@ public struct Replay {
   /// Makes the engine keep what is mapped and freed for ``drainChanges(_:)``.
   public mutating func collectChanges() {
     state.collectsChanges = true
+    if state.eventCount == 0 { state.noteLiveMappings() }
   }
 
   /// Tells the engine that the trace is over.

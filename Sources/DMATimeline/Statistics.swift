@@ -29,7 +29,7 @@ public struct Statistics: Sendable {
 
     /// Nothing was ever counted.
     public var isIdle: Bool {
-      maps == 0 && syncs == 0 && errors == 0 && failedMaps == 0 && bounces == 0
+      maps == 0 && peakLive == 0 && syncs == 0 && errors == 0 && failedMaps == 0 && bounces == 0
     }
 
     /// Adds the totals of another device; peaks add up to an upper bound.
@@ -48,20 +48,24 @@ public struct Statistics: Sendable {
       lifetimes.merge(other.lifetimes)
     }
 
-    mutating func map(_ size: UInt64) {
+    /// - Parameter isAdopted: It was alive before the first event and is no map of the trace.
+    mutating func map(_ size: UInt64, isAdopted: Bool) {
       live += 1
-      maps += 1
       liveBytes &+= size
-      bytes &+= size
+      if !isAdopted {
+        maps += 1
+        bytes &+= size
+      }
       peakLive = max(peakLive, live)
       peakBytes = max(peakBytes, liveBytes)
     }
 
-    mutating func unmap(_ size: UInt64, lifetime: UInt64) {
+    /// - Parameter lifetime: `nil` when nobody knows since when it was mapped.
+    mutating func unmap(_ size: UInt64, lifetime: UInt64?) {
       live -= 1
       unmaps += 1
       liveBytes &-= size
-      lifetimes.add(lifetime)
+      if let lifetime { lifetimes.add(lifetime) }
     }
   }
 
@@ -127,6 +131,8 @@ public struct Statistics: Sendable {
 
   /// Takes in the reports that came with the end of the stream.
   public mutating func observeRest(_ replay: inout Replay) {
+    // Of a saved dump without a trace.
+    replay.drainChanges { take($0, at: 0) }
     reports.removeAll(keepingCapacity: true)
     replay.takeReports(&reports)
     count(reports)
@@ -140,10 +146,11 @@ public struct Statistics: Sendable {
 
   private mutating func take(_ change: MappingChange, at time: UInt64) {
     if change.isAdded {
-      with(change.device) { $0.map(change.size) }
+      with(change.device) { $0.map(change.size, isAdopted: change.isAdopted) }
     } else {
       let lifetime = time >= change.time ? time - change.time : 0
-      with(change.device) { $0.unmap(change.size, lifetime: lifetime) }
+      let known = change.isAdopted ? nil : lifetime
+      with(change.device) { $0.unmap(change.size, lifetime: known) }
     }
     guard change.stack != StackTable.none else { return }
     let stack = Int(change.stack)

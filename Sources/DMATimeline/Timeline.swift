@@ -150,26 +150,28 @@ public final class Timeline {
       reader = try SpooledReader(source)
     }
     let start = reader.mark()
-    var descriptions: [(DeviceID, DeviceDescription)] = []
-    if let table = options.devices { descriptions = table.intern(into: &reader.names) }
+    let beginning = StartState(options, &reader.names)
     var ended = false
     let (generation, origin) = try Replay.generation(options, &reader, &waiting, &ended)
     self.origin = origin
     var engine = DMADebug(options.configuration(generation))
-    for (device, description) in descriptions { engine.describe(device, description) }
     // What was read to find out is read again: it is little, and there is one way only.
     if !waiting.isEmpty || ended, !(reader is SpooledReader) {
       reader = try reader.resumed(at: start)
       waiting = []
     }
+    beginning.apply(to: &engine)
     engine.collectsChanges = true
+    engine.noteLiveMappings()
+    var activity = Activity()
+    engine.drainChanges { activity.observe([$0], at: 0) }
     checkpoints = [
       Checkpoint(
         event: 0,
         time: 0,
         mark: start,
         engine: engine,
-        activity: Activity(),
+        activity: activity,
         bytes: 0
       )
     ]

@@ -30,15 +30,16 @@ public struct TextTraceReader: TraceReader {
     source = try ByteSource(path: path)
   }
 
+  /// Reads an input that was opened to see what it is; nothing of it was given up.
+  init(_ source: ByteSource) {
+    self.source = source
+  }
+
   /// Reads a trace that is in memory.
   ///
   /// - Parameter name: what error messages call it.
   public init(bytes: [UInt8], name: String) {
     source = ByteSource(bytes: bytes, name: name)
-  }
-
-  init(_ source: ByteSource) {
-    self.source = source
   }
 
   /// Reads the text of a latency tracer inside of a trace.dat.
@@ -102,7 +103,8 @@ public struct TextTraceReader: TraceReader {
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.begin(&batch)
     let start = used
-    if !started, source.head.count >= 16 || source.ended { try checkStart() }
+    // Of an input that was opened to see what it is the beginning is here already.
+    if !started, source.ended || !source.head.isEmpty { try checkStart() }
     while !done, failure == nil {
       lines(&batch)
       if decoder.isFull(batch) {

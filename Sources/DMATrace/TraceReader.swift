@@ -108,6 +108,8 @@ public struct TraceSummary: Sendable {
   public var sawPhysEvents = false
   /// A `dma_map_page`, `dma_map_resource` or one of their unmaps was met.
   public var sawPageEvents = false
+  /// It is a saved `dma-api/dump`, a state without events.
+  public var isDump = false
   /// The capture has stack traces.
   public var sawStacks = false
   /// The capture has hits of the probe on `debug_dma_mapping_error`.

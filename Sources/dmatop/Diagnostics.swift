@@ -12,6 +12,46 @@ enum Diagnostics {
     lines(path, timeline.summary, timeline.engine, isAtEnd: timeline.isComplete, verbose: false)
   }
 
+  /// What could not be read of a dump.
+  static func lines(_ path: String, _ dump: MappingDump, verbose: Bool) -> [String] {
+    lines(dump.summary, displayName(path), verbose: verbose)
+  }
+
+  /// What could not be read of a log.
+  static func lines(_ path: String, log summary: TraceSummary) -> [String] {
+    summary.lostEvents == 0
+      ? []
+      : ["dmatop: \(displayName(path)): the kernel kept back \(summary.lostEvents) messages"]
+  }
+
+  /// Lines that could not be understood, and a cut off end.
+  private static func lines(
+    _ summary: TraceSummary,
+    _ name: String,
+    verbose: Bool
+  ) -> [String] {
+    var lines: [String] = []
+    if let damage = summary.damage {
+      lines.append("dmatop: \(name): damaged, read in part: \(damage)")
+    }
+    if summary.malformedLines > 0 {
+      let things = summary.isBinary ? "records" : "lines"
+      let hint = verbose ? "" : "; -v shows the first"
+      lines.append(
+        "dmatop: \(name): \(summary.malformedLines) \(things) could not be understood\(hint)"
+      )
+      if verbose {
+        for line in summary.malformed {
+          let excerpt = line.excerpt.isEmpty ? "" : ": \(line.excerpt)"
+          let thing = summary.isBinary ? "record" : "line"
+          lines.append("  \(thing) \(line.line): \(line.reason)\(excerpt)")
+        }
+      }
+    }
+    if summary.cutOff { lines.append("dmatop: \(name): the last line is cut off") }
+    return lines
+  }
+
   private static func lines(
     _ path: String,
     _ summary: TraceSummary,
@@ -41,7 +81,7 @@ enum Diagnostics {
   ) -> [String] {
     let name = displayName(path)
     var lines: [String] = []
-    if summary.dmaEvents == 0 && isAtEnd {
+    if summary.dmaEvents == 0 && isAtEnd && !summary.isDump {
       lines.append(
         "dmatop: \(name): a trace without dma events (\(summary.events + summary.foreignEvents)"
           + " others); record some with: trace-cmd record -e dma"
@@ -56,24 +96,7 @@ enum Diagnostics {
     if summary.lostEvents > 0 {
       lines.append("dmatop: \(name): the tracer lost \(summary.lostEvents) events or more")
     }
-    if let damage = summary.damage {
-      lines.append("dmatop: \(name): damaged, read in part: \(damage)")
-    }
-    if summary.malformedLines > 0 {
-      let things = summary.isBinary ? "records" : "lines"
-      let hint = verbose ? "" : "; -v shows the first"
-      lines.append(
-        "dmatop: \(name): \(summary.malformedLines) \(things) could not be understood\(hint)"
-      )
-      if verbose {
-        for line in summary.malformed {
-          let excerpt = line.excerpt.isEmpty ? "" : ": \(line.excerpt)"
-          let thing = summary.isBinary ? "record" : "line"
-          lines.append("  \(thing) \(line.line): \(line.reason)\(excerpt)")
-        }
-      }
-    }
-    if summary.cutOff { lines.append("dmatop: \(name): the last line is cut off") }
+    lines += self.lines(summary, name, verbose: verbose)
     return lines
   }
 

@@ -23,8 +23,8 @@ struct Dmatop: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       ReplayCommand.self, LogCommand.self, FSCommand.self, StatCommand.self, DumpCommand.self,
-      ConvertCommand.self, LintCommand.self, RulesCommand.self, ExplainCommand.self,
-      SimCommand.self,
+      ConvertCommand.self, LintCommand.self, DiffCommand.self, RulesCommand.self,
+      ExplainCommand.self, SimCommand.self,
     ],
     defaultSubcommand: ReplayCommand.self
   )

@@ -7,39 +7,63 @@ struct Progress {
   private let name: String
   private let isOn = StandardError.isTerminal
   private var countdown = 0
+  private let start: Int
   private var lastShown: Int
   private var hasShown = false
 
   init(path: String) {
     name = displayName(path)
-    lastShown = Self.now()
+    start = Self.now()
+    lastShown = start
   }
 
   /// Call it for each event; it looks at the clock now and then.
   @inline(__always)
   mutating func update(_ replay: Replay) {
-    guard isOn else { return }
-    countdown -= 1
-    guard countdown < 0 else { return }
-    show(replay.engine.eventCount, replay.progress)
+    guard isOn, isTime(1, every: 8192) else { return }
+    show(events: replay.engine.eventCount, replay.progress)
   }
 
   /// Call it for each batch.
   mutating func update(events: UInt64, of batch: Int, _ progress: (read: UInt64, total: UInt64?)) {
-    guard isOn else { return }
-    countdown -= batch
-    guard countdown < 0 else { return }
-    show(events, progress)
+    guard isOn, isTime(batch, every: 8192) else { return }
+    show(events: events, progress)
   }
 
-  private mutating func show(_ events: UInt64, _ progress: (read: UInt64, total: UInt64?)) {
-    countdown = 8192
+  /// The same for the records of a log.
+  mutating func update(_ progress: (read: UInt64, total: UInt64?)) {
+    guard isOn, isTime(1, every: 64) else { return }
+    show("\(progress.read) bytes", progress)
+  }
+
+  private mutating func isTime(_ things: Int, every interval: Int) -> Bool {
+    countdown -= things
+    guard countdown < 0 else { return false }
+    countdown = interval
     let now = Self.now()
-    guard now - lastShown > Self.interval else { return }
+    guard now - lastShown > Self.interval else { return false }
     lastShown = now
+    return true
+  }
+
+  private mutating func show(events: UInt64, _ progress: (read: UInt64, total: UInt64?)) {
+    let elapsed = max(1, lastShown - start)
+    let rate = Double(events) / Double(elapsed) * 1e9
+    let shown = rate >= 1e6 ? "\(Int(rate / 1e5) / 10).\(Int(rate / 1e5) % 10) M" : "\(Int(rate))"
+    show("\(events) events, \(shown)/s", progress)
+  }
+
+  private mutating func show(_ what: String, _ progress: (read: UInt64, total: UInt64?)) {
     hasShown = true
-    var text = "\r\u{1b}[K\(name): \(events) events"
-    if let total = progress.total, total > 0 { text += ", \(progress.read * 100 / total) %" }
+    var text = "\r\u{1b}[K\(name): \(what)"
+    if let total = progress.total, total > 0, progress.read <= total {
+      text += ", \(progress.read * 100 / total) %"
+      if progress.read > 0 {
+        let elapsed = Double(lastShown - start) / 1e9
+        let left = elapsed * Double(total - progress.read) / Double(progress.read)
+        text += left < 1 ? ", nearly done" : ", \(Int(left)) s left"
+      }
+    }
     BufferedOutput.write(Array(text.utf8), to: STDERR_FILENO)
   }
 

@@ -35,6 +35,11 @@ import Testing
   }
 
   private static func lint(_ example: RuleExample) throws -> LintResult {
+    switch try Capture(bytes: Array(example.trace.utf8), name: "t") {
+    case .log(var reader): return try LintResult.linted(&reader, name: "t")
+    case .dump(let dump): return LintResult.linted(dump, name: "t")
+    case .trace: break
+    }
     var options = ReplayOptions()
     options.generation = KernelGeneration(version: example.kernel)
     options.isCoherentMachine = example.isCoherentMachine

@@ -17,6 +17,7 @@ extension DMADebug {
   mutating func syncSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
     var mappedEntries: UInt32 = 0
     let requested = max(event.requestedEntries, event.segmentCount)
+    if !adoptedSegments.isEmpty { learnCounts(ofSync: event, batch, requested: requested) }
     for segment in 0..<Int(event.segmentCount) {
       let reference = Reference(
         device: event.device,

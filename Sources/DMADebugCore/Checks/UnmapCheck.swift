@@ -81,14 +81,15 @@ extension DMADebug {
     if entry.direction != reference.direction { complain(&self, .freeDifferentDirection) }
 
     if entry.mapError == .notChecked {
-      if entry.flags.contains(.hookWitnessed) {
+      // Of an adopted entry the dump said so, and since then the trace would show a question.
+      if entry.flags.contains(.hookWitnessed) || entry.isAdopted && hookSeen {
         complain(&self, .mapErrorNotChecked)
       } else {
         undecided.unseenChecks += 1
       }
     }
 
-    if configuration.generation.comparesAttributes,
+    if configuration.generation.comparesAttributes, !entry.flags.contains(.attributesUnknown),
       entry.attributes.intersection(.comparedOnUnmap)
         != reference.attributes.intersection(.comparedOnUnmap)
     {
@@ -174,8 +175,16 @@ extension DMADebug {
     _ event: DMAEvent,
     _ freedPhysical: inout UInt64?
   ) -> Bool {
-    if entry.cpuAddress == reference.cpuAddress || entry.cpuAddress == 0 { return true }
     let isHashed = event.flags.contains(.hashedPointer)
+    if entry.isAdopted {
+      // A dump has no pointers: only memory of the direct map can be compared.
+      guard !isHashed, let mapped = physicalAddress(of: entry),
+        let physical = directMap.physical(of: reference.cpuAddress)
+      else { return true }
+      freedPhysical = physical
+      return physical == mapped
+    }
+    if entry.cpuAddress == reference.cpuAddress || entry.cpuAddress == 0 { return true }
     if !isHashed, let physical = directMap.physical(of: reference.cpuAddress) {
       freedPhysical = physical
     } else if let other = directMap.allocation(reference.cpuAddress) {

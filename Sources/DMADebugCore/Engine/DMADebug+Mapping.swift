@@ -72,7 +72,13 @@ extension DMADebug {
   /// `debug_dma_unmap_sg`. The trace gives the pages; the segments are those of the mapped list.
   mutating func unmapSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
     guard event.physicalCount > 0 || event.flags.contains(.truncated) else { return }
-    guard let list = lists.find(event, batch) else {
+    var found = lists.find(event, batch)
+    if !adoptedSegments.isEmpty, found.map({ lists[$0].hasEnded }) ?? true,
+      let adopted = adoptList(event, batch)
+    {
+      found = adopted
+    }
+    guard let list = found else {
       // The kernel's hook may still prove that it found nothing either.
       if hookShowsInternals && !knowsOrigin(of: event.device) {
         let reference = Reference(
@@ -206,6 +212,9 @@ extension DMADebug {
   /// `debug_dma_unmap_sg` for `dma_free_noncontiguous`.
   mutating func freeSGTable(_ event: DMAEvent, _ names: TraceNames) {
     let requested = max(event.physicalCount, event.requestedEntries)
+    if !adoptedSegments.isEmpty {
+      learnCounts(ofFree: event, size: Self.pageAligned(event.size), requested: requested)
+    }
     var reference = Reference(
       device: event.device,
       dmaAddress: event.dmaAddress,

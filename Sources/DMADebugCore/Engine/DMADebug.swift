@@ -1,6 +1,8 @@
 /// A mapping that came or went.
 public struct MappingChange: Sendable, BitwiseCopyable {
   public var isAdded: Bool
+  /// It comes from a saved dump: nothing is known of its map.
+  public var isAdopted: Bool
   public var device: DeviceID
   /// The call stack of the map, a number into ``TraceNames/stacks``.
   public var stack: UInt32
@@ -21,6 +23,7 @@ public struct MappingChange: Sendable, BitwiseCopyable {
   @inline(__always)
   init(isAdded: Bool, _ slot: UInt32, _ mapping: Mapping, physical: UInt64?) {
     self.isAdded = isAdded
+    isAdopted = mapping.isAdopted
     self.slot = slot
     type = mapping.type
     direction = mapping.direction
@@ -46,6 +49,10 @@ public struct DMADebug: Sendable {
   var cachelines = CachelineTracker()
   var lists = SGListTable()
   var devices: [DeviceState] = []
+  /// Segments of lists that came from a saved dump.
+  var adoptedSegments = AdoptedSegments()
+  /// A dump said what was mapped before the first event.
+  var adoptedEverything = false
   var directMap = DirectMap()
   /// What a marker told about the kernel's address space.
   var layout: KernelLayout?
@@ -406,7 +413,7 @@ public struct DMADebug: Sendable {
 
   /// Whether every mapping of the device that is alive now was made inside the trace.
   func knowsOrigin(of device: DeviceID) -> Bool {
-    if configuration.isComplete && losses == 0 { return true }
+    if (configuration.isComplete || adoptedEverything) && losses == 0 { return true }
     guard Int(device.rawValue) < devices.count else { return false }
     return devices[Int(device.rawValue)].bornAtLoss == losses
   }

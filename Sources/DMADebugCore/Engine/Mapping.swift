@@ -17,6 +17,10 @@ public struct Mapping: Sendable, BitwiseCopyable {
     static let hashedPointer = Flags(rawValue: 1 << 4)
     /// The index of containing searches has it.
     static let indexed = Flags(rawValue: 1 << 5)
+    /// It comes from a saved dump.
+    static let adopted = Flags(rawValue: 1 << 6)
+    /// ``attributes`` were not in that dump.
+    static let attributesUnknown = Flags(rawValue: 1 << 7)
   }
 
   /// The number of "no entry".
@@ -81,7 +85,12 @@ public struct Mapping: Sendable, BitwiseCopyable {
   public var bucket: Int { Bucket.index(dmaAddress) }
 
   /// Whether a missing map-error check of this mapping could be seen in the trace at all.
-  public var showsMapErrorCheck: Bool { flags.contains(.hookWitnessed) }
+  ///
+  /// Of a mapping from a saved dump the dump has shown it.
+  public var showsMapErrorCheck: Bool { !flags.isDisjoint(with: [.hookWitnessed, .adopted]) }
+
+  /// Whether it comes from a saved dump: who made it, when and where is not known.
+  public var isAdopted: Bool { flags.contains(.adopted) }
 }
 
 /// The kernel's hash function (`HASH_FN_SHIFT`, `HASH_FN_MASK`).

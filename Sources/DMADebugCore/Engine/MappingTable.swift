@@ -95,6 +95,19 @@ struct MappingTable: Sendable {
     count -= 1
   }
 
+  /// Sets the counts of a segment whose list was not known when it was added.
+  ///
+  /// Its place among the entries that are equal in all that a search compares changes with them.
+  mutating func setSGCounts(_ index: UInt32, requested: UInt32, mapped: UInt32) {
+    entries.makeUnique()
+    entries[Int(index)].sgMappedEntries = mapped
+    guard entries[Int(index)].sgCallEntries != requested else { return }
+    let isAlone = entries[Int(index)].groupNext == index
+    if !isAlone { leaveEquals(index) }
+    entries[Int(index)].sgCallEntries = requested
+    if !isAlone { joinEquals(index) }
+  }
+
   // MARK: Searching
 
   /// `bucket_find_exact`: device and address are equal; of several only a perfect one counts.
@@ -111,12 +124,12 @@ struct MappingTable: Sendable {
     )
   }
 
-  /// The entries with this device and address, in the order of adding.
-  func group(_ device: DeviceID, _ address: UInt64) -> [UInt32] {
+  /// The entries with this device and address, in the order of adding, the first `limit` of them.
+  func group(_ device: DeviceID, _ address: UInt64, limit: Int = .max) -> [UInt32] {
     guard let head = groupHead(device, address) else { return [] }
     var members = [head]
     var next = entries[Int(head)].groupNext
-    while next != head {
+    while next != head, members.count < limit {
       members.append(next)
       next = entries[Int(next)].groupNext
     }
@@ -318,11 +331,21 @@ struct MappingTable: Sendable {
       equals.insert(equalHash(of: entry), index)
       return
     }
-    let tail = entries[Int(head)].equalPrevious
+    // Newer than all of them, but for an entry whose counts became known late.
+    var tail = entries[Int(head)].equalPrevious
+    while entries[Int(tail)].sequence > entry.sequence, tail != head {
+      tail = entries[Int(tail)].equalPrevious
+    }
+    if entries[Int(tail)].sequence > entry.sequence {
+      // It becomes the oldest, which is what the table knows.
+      tail = entries[Int(head)].equalPrevious
+      equals.replace(equalHash(of: entry), head, with: index)
+    }
+    let next = entries[Int(tail)].equalNext
     entries[Int(tail)].equalNext = index
     entries[Int(index)].equalPrevious = tail
-    entries[Int(index)].equalNext = head
-    entries[Int(head)].equalPrevious = index
+    entries[Int(index)].equalNext = next
+    entries[Int(next)].equalPrevious = index
   }
 
   private mutating func leaveEquals(_ index: UInt32) {

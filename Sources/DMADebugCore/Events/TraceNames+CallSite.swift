@@ -10,11 +10,16 @@ extension TraceNames {
   public func callSite(stack: UInt32) -> String? {
     for frame in stacks[stack] {
       let name = symbols[frame].prefix { $0 != 0x2b && $0 != 0x20 }
-      if !Self.apiFunctions.contains(where: { name.starts(with: $0) }) {
+      if !Self.isAPIFunction(name) {
         return symbols.string(frame)
       }
     }
     return nil
+  }
+
+  /// Whether a function, by its name without offset, is part of the DMA-API or the tracer.
+  public static func isAPIFunction(_ name: some Collection<UInt8>) -> Bool {
+    apiFunctions.contains { name.starts(with: $0) }
   }
 
   private static let apiFunctions: [[UInt8]] = [

@@ -84,6 +84,8 @@ public struct Undecided: Sendable, Equatable {
   /// Mistakes that may be effects of lost events.
   public var afterLoss: UInt64 = 0
 
+  public init() {}
+
   /// Every reason: its name in machine output, and its count.
   public var reasons: [(name: String, count: UInt64)] {
     [

@@ -122,8 +122,7 @@ enum HTMLReport {
     var steps: [String] = []
     if let origin = finding.origin {
       steps.append(
-        "line \(origin.line): \(origin.size) bytes mapped \(origin.direction.traceName)"
-          + (origin.site.map { " in \($0)" } ?? "")
+        (origin.line > 0 ? "line \(origin.line): " : "") + origin.words
       )
     }
     steps += finding.syncs.map { "line \($0.line): \($0.text)" }

@@ -33,6 +33,7 @@ extension LintResult {
   private func append(to json: inout JSONWriter) {
     json.object { json in
       json.pair("path", path)
+      if kind != .trace { json.pair("kind", kind == .log ? "log" : "dump") }
       json.pair("dialect", summary.dialect)
       json.pair("kernel", kernel)
       json.pair("kernel_origin", kernelOrigin)
@@ -82,13 +83,17 @@ extension LintResult {
         return
       }
       json.object { json in
-        appendPlace(origin.line, origin.time, origin.task, origin.pid, origin.cpu, &json)
+        let time = origin.line > 0 ? origin.time : nil
+        let cpu = origin.line > 0 ? origin.cpu : nil
+        appendPlace(origin.line, time, origin.task, origin.pid, cpu, &json)
+        if let path = origin.path { json.pair("path", path) }
         json.pair("site", origin.site)
         json.key("dma_addr")
-        json.address(origin.dmaAddress)
-        json.pair("size", origin.size)
-        json.pair("dir", origin.direction.traceName.description)
-        json.pair("type", origin.type.kernelName.description)
+        if let address = origin.dmaAddress { json.address(address) } else { json.null() }
+        json.key("size")
+        if let size = origin.size { json.number(size) } else { json.null() }
+        json.pair("dir", origin.direction?.traceName.description)
+        json.pair("type", origin.type?.kernelName.description)
         json.key("stack")
         json.array { json in for frame in origin.stack { json.string(frame) } }
       }

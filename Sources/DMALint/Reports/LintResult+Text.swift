@@ -57,16 +57,18 @@ extension LintResult {
     }
     guard finding.device != nil else { return }
     excerpt(finding.line, to: &text, isColored)
-    text.append("    at ")
-    appendContext(
-      finding.time,
-      finding.task,
-      finding.pid,
-      finding.cpu,
-      finding.site,
-      finding.stack,
-      &text
-    )
+    if kind != .dump {
+      text.append("    at ")
+      appendContext(
+        finding.time,
+        finding.task,
+        finding.pid,
+        finding.cpu,
+        finding.site,
+        finding.stack,
+        &text
+      )
+    }
     defer {
       text.append("    hint: ")
       text.append(string: finding.rule.fix)
@@ -75,8 +77,29 @@ extension LintResult {
       text.append("\n")
     }
     guard let origin = finding.origin else { return }
-    excerpt(origin.line, to: &text, isColored)
-    text.append("    mapped in line ")
+    if kind == .dump {
+      // An entry of a dump says no more than its own line.
+      if origin.line != finding.line { excerpt(origin.line, to: &text, isColored) }
+      return
+    }
+    guard origin.line > 0 else {
+      text.append(origin.isAdopted ? "    mapped before the trace began" : "    mapped")
+      if let site = origin.site {
+        text.append(" in ")
+        text.append(escaped: site.utf8)
+      }
+      text.append("\n")
+      appendStack(origin.stack, &text)
+      return
+    }
+    if let path = origin.path {
+      text.append("    mapped in ")
+      text.append(escaped: path.utf8)
+      text.append(":")
+    } else {
+      excerpt(origin.line, to: &text, isColored)
+      text.append("    mapped in line ")
+    }
     text.append(decimal: origin.line)
     text.append(" at ")
     appendContext(
@@ -106,7 +129,7 @@ extension LintResult {
     _ time: UInt64,
     _ task: String?,
     _ pid: Int32,
-    _ cpu: UInt32,
+    _ cpu: UInt32?,
     _ site: String?,
     _ stack: [String],
     _ text: inout TextBuffer
@@ -116,17 +139,24 @@ extension LintResult {
     } else {
       text.append(decimal: time)
     }
-    text.append(" by ")
-    text.append(escaped: (task ?? "?").utf8)
-    text.append("-")
-    text.append(string: pid < 0 ? "?" : String(pid))
-    text.append(" on CPU ")
-    text.append(decimal: UInt64(cpu))
+    // A log without the block around a message does not say who it was.
+    if kind != .log || task != nil {
+      text.append(" by ")
+      text.append(escaped: (task ?? "?").utf8)
+      text.append("-")
+      text.append(string: pid < 0 ? "?" : String(pid))
+      text.append(" on CPU ")
+      text.append(string: cpu.map { String($0) } ?? "?")
+    }
     if let site {
       text.append(" in ")
       text.append(escaped: site.utf8)
     }
     text.append("\n")
+    appendStack(stack, &text)
+  }
+
+  private func appendStack(_ stack: [String], _ text: inout TextBuffer) {
     for frame in stack.prefix(8) {
       text.append("        ")
       text.append(escaped: frame.utf8)

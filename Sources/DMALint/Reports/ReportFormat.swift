@@ -70,7 +70,10 @@ extension Finding {
   }
 
   /// The command that opens the monitor where it came up.
+  ///
+  /// What a log or a dump shows has no moment: there it is the one that explains the rule.
   public var command: String {
+    guard isReplayable else { return "dmatop explain \(rule.id)" }
     let name = path == "<stdin>" ? "TRACE" : path
     return "dmatop replay \(Self.quoted(name)) --finding \(identifier)"
   }

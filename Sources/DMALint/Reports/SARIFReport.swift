@@ -153,11 +153,12 @@ enum SARIFReport {
         }
       }
       if let origin = finding.origin {
+        let place = finding.place(of: origin)
         json.key("relatedLocations")
         json.array { json in
           json.object { json in
             json.pair("id", 1)
-            physical(finding.path, origin.line, context, &json)
+            physical(place.path, place.line, context, &json)
             json.key("message")
             json.object { json in json.pair("text", mapped(origin)) }
           }
@@ -184,10 +185,7 @@ enum SARIFReport {
   }
 
   private static func mapped(_ origin: Finding.Origin) -> String {
-    let site = origin.site.map { " in \($0)" } ?? ""
-    return String(
-      escaping: "\(origin.size) bytes mapped \(origin.direction.traceName)\(site)".utf8
-    )
+    String(escaping: origin.words.utf8)
   }
 
   private static func physical(
@@ -230,11 +228,16 @@ enum SARIFReport {
     _ context: ReportContext,
     _ json: inout JSONWriter
   ) {
-    func location(_ line: UInt64, _ text: String, _ json: inout JSONWriter) {
+    func location(
+      _ line: UInt64,
+      _ text: String,
+      _ json: inout JSONWriter,
+      path: String? = nil
+    ) {
       json.object { json in
         json.key("location")
         json.object { json in
-          physical(finding.path, line, context, &json)
+          physical(path ?? finding.path, line, context, &json)
           json.key("message")
           json.object { json in json.pair("text", text) }
         }
@@ -246,7 +249,8 @@ enum SARIFReport {
         json.object { json in
           json.key("locations")
           json.array { json in
-            location(origin.line, mapped(origin), &json)
+            let place = finding.place(of: origin)
+            location(place.line, mapped(origin), &json, path: place.path)
             for sync in finding.syncs {
               location(sync.line, String(escaping: sync.text.utf8), &json)
             }

@@ -74,18 +74,23 @@ struct LintCommand: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "lint",
-    abstract: "Check traces: what is proved to be wrong is a finding, what cannot be seen is not.",
+    abstract:
+      "Check traces and kernel logs: what is proved to be wrong is a finding, what cannot be seen is not.",
     discussion: """
       Exit status: 0 nothing at or above --fail-on, 1 findings, 2 something could not be read.
       A dmatop.toml in this directory or above says what a project wants.
 
       Examples:
         dmatop lint --devices devices.txt --format json trace.txt
+        dmatop lint dmesg.txt
+        dmatop lint --merge trace.txt dmesg.txt
         dmatop lint --exit-zero --statistics --report sarif=out.sarif trace.txt
       """
   )
 
-  @Argument(help: "Traces: files, FIFOs, directories, or - for standard input.")
+  @Argument(
+    help: "Traces, kernel logs and dumps: files, FIFOs, directories, or - for standard input."
+  )
   var traces: [String] = []
 
   @OptionGroup var replay: ReplayArguments
@@ -150,6 +155,14 @@ struct LintCommand: ParsableCommand {
   @Flag(help: "Entries of the baseline that are no longer found make the exit status 1.")
   var strictBaseline = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "The trace and the kernel log that are given are of one run: faults and messages of the log are"
+        + " looked up in the trace."
+    )
+  )
+  var merge = false
+
   @Flag(help: "How many findings of each rule and driver there are.")
   var statistics = false
 
@@ -210,12 +223,15 @@ struct LintCommand: ParsableCommand {
     context.category = category
     context.rules = Rule.all.map { ($0, settings.level($0)) }
     var used: Set<Int> = []
-    for path in try files() {
+    let paths = try files()
+    if merge { try checkMerge(paths) }
+    for path in merge ? Array(paths.prefix(1)) : paths {
       do {
-        var result = try lint(path, settings)
-        result.configure(settings, today: todaysDate, used: &used)
-        addEvidence(&result, path)
-        results.append(result)
+        for var result in try merge ? lintMerged(paths, settings) : [lint(path, settings)] {
+          result.configure(settings, today: todaysDate, used: &used)
+          addEvidence(&result, result.path == stdinName ? "-" : result.path)
+          results.append(result)
+        }
       } catch let error as TraceError {
         StandardError.write("dmatop: \(error.description)")
         context.failures.append((path, error.description))
@@ -236,13 +252,16 @@ struct LintCommand: ParsableCommand {
     if isReached || strictBaseline && !stale.isEmpty, !exitZero { throw ExitCode(1) }
   }
 
+  /// How the names of captures end in a directory.
+  private static let suffixes = [".txt", ".trace", ".log", ".dat", ".data", ".gz", ".zst"]
+
   /// The captures: of a directory all that look like traces, in the order of their names.
   private func files() throws -> [String] {
     try traces.flatMap { path -> [String] in
       var status = stat()
-      guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-        return [path]
-      }
+      guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
+        !CaptureInput.isPerfDirectory(path)
+      else { return [path] }
       guard let directory = opendir(path) else {
         throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
       }
@@ -252,32 +271,106 @@ struct LintCommand: ParsableCommand {
         let name = withUnsafePointer(to: &entry.pointee.d_name) {
           $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
         }
-        let isTrace = [".txt", ".trace", ".log"].contains { name.hasSuffix($0) }
+        let isTrace = Self.suffixes.contains { name.hasSuffix($0) }
         if isTrace, !name.hasPrefix(".") { found.append(path + "/" + name) }
       }
       guard !found.isEmpty else {
-        throw CommandError("\(displayName(path)): no files that end in .txt, .trace or .log")
+        throw CommandError("\(displayName(path)): no files that end in \(Self.suffixes.joined(separator: ", "))")
       }
       return found.sorted()
     }
   }
 
   private func lint(_ path: String, _ settings: LintConfiguration) throws -> LintResult {
-    var replay = try self.replay.open(path)
     let name = path == "-" ? stdinName : path
+    if try SimulationOptions.simulation(path: path) != nil {
+      return try lint(replay.open(path), path, name, settings).0
+    }
+    switch try Capture(path: path) {
+    case .trace(let reader): return try lint(replay.open(reader), path, name, settings).0
+    case .dump(let dump): return .linted(dump, name: name)
+    case .log(var reader):
+      var progress = Progress(path: path)
+      let result = try LintResult.linted(&reader, name: name) { _, reader in
+        progress.update(reader.progress)
+      }
+      progress.clear()
+      return result
+    }
+  }
+
+  /// Lints a replay that has not begun.
+  ///
+  /// - Parameter join: a kernel log of the same run.
+  private func lint(
+    _ opened: Replay,
+    _ path: String,
+    _ name: String,
+    _ settings: LintConfiguration,
+    join: LogJoin? = nil
+  ) throws -> (LintResult, log: LintResult?) {
+    var replay = opened
     var options = Judge.Options()
     options.alignment = UInt64(self.replay.dmaAlignment)
     options.leakMinimum = settings.leakMinimum
+    options.joinsLog = join != nil
     var run = LintRun(
       &replay,
       name: name,
       options: options,
-      drawsCharts: formats.contains(.html)
+      drawsCharts: formats.contains(.html),
+      join: join
     )
     try replay.run(path, to: .end, verbose: self.replay.verbose) { replay, event in
       run.observe(&replay, event)
     }
-    return run.finish(&replay, name: name)
+    var result = run.finish(&replay, name: name)
+    let log = run.finishLog(replay, &result)
+    if let doubt = run.doubt(replay.summary) {
+      StandardError.write("dmatop: \(displayName(path)): \(doubt)")
+    }
+    return (result, log)
+  }
+
+  private func checkMerge(_ paths: [String]) throws {
+    guard paths.count == 2 else {
+      throw CommandError("--merge takes two captures of one run: a trace and a kernel log")
+    }
+  }
+
+  /// Lints a trace and a kernel log as one capture.
+  private func lintMerged(_ paths: [String], _ settings: LintConfiguration) throws -> [LintResult] {
+    var trace: (path: String, reader: any TraceReader)?
+    var log: (path: String, reader: LogReader)?
+    for path in paths {
+      if let simulation = try SimulationOptions.simulation(path: path) {
+        trace = (path, SimulationReader(simulation))
+        continue
+      }
+      switch try Capture(path: path) {
+      case .trace(let reader): trace = (path, reader)
+      case .log(let reader): log = (path, reader)
+      case .dump:
+        throw TraceError(
+          path: displayName(path),
+          problem: "is a dma-api/dump",
+          advice: "give it as --start-dump beside a trace"
+        )
+      }
+    }
+    guard let trace, var log else {
+      throw CommandError("--merge takes two captures of one run: a trace and a kernel log")
+    }
+    func name(_ path: String) -> String { path == "-" ? stdinName : path }
+    let join = try LogJoin(&log.reader, path: name(log.path))
+    let (result, logResult) = try lint(
+      replay.open(trace.reader),
+      trace.path,
+      name(trace.path),
+      settings,
+      join: join
+    )
+    return [result] + (logResult.map { [$0] } ?? [])
   }
 
   /// All formats that are written.
@@ -285,7 +378,7 @@ struct LintCommand: ParsableCommand {
 
   private func addEvidence(_ result: inout LintResult, _ path: String) {
     if formats.contains(.text) { LintEvidence.addExcerpts(&result, path: path) }
-    if formats.contains(.sarif) || formats.contains(.html) {
+    if result.kind == .trace, formats.contains(.sarif) || formats.contains(.html) {
       LintEvidence.addSyncs(&result, path: path)
     }
   }

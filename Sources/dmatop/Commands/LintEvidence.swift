@@ -70,9 +70,9 @@ enum LintEvidence {
         let device = names.devices.string(event.device.rawValue)
         for index in candidates {
           let finding = result.findings[index]
-          guard let origin = finding.origin, finding.device == device, event.line > origin.line,
-            event.line < finding.line, event.dmaAddress >= origin.dmaAddress,
-            event.dmaAddress - origin.dmaAddress < max(origin.size, 1),
+          guard let origin = finding.origin, let address = origin.dmaAddress,
+            finding.device == device, event.line > origin.line, event.line < finding.line,
+            event.dmaAddress >= address, event.dmaAddress - address < max(origin.size ?? 1, 1),
             finding.syncs.count < maximumSyncs
           else { continue }
           result.findings[index].syncs.append(

@@ -12,20 +12,33 @@ struct LintRun {
   private let generation: KernelGeneration
   /// What happened over time, for charts; `nil` when nobody asks.
   private var activity: Activity?
+  /// A kernel log of the same run; `nil` without one.
+  private(set) var join: LogJoin?
+  private let name: String
+  private var firstTime: UInt64?
+  private var lastTime: UInt64 = 0
 
   /// Gets ready to lint a replay that has not begun.
   init(
     _ replay: inout Replay,
     name: String,
     options: Judge.Options,
-    drawsCharts: Bool = false
+    drawsCharts: Bool = false,
+    join: LogJoin? = nil
   ) {
+    self.name = name
+    self.join = join
     replay.collectChanges()
     let generation = replay.engine.configuration.generation
     activity = drawsCharts ? Activity() : nil
     collector = FindingCollector(path: name)
     judge = Judge(generation, options: options)
     self.generation = generation
+    // What a saved dump says was there before.
+    var adopted: [MappingChange] = []
+    replay.drainChanges { adopted.append($0) }
+    judge.adopt(adopted, replay.engine)
+    activity?.observe(adopted, at: 0)
   }
 
   /// Takes in the event that was just applied.
@@ -41,6 +54,7 @@ struct LintRun {
     let hasChanges = replay.engine.hasChanges
     let hasReports = replay.engine.hasReports
     activity?.observe(event)
+    defer { if join != nil { takeFaults(replay, until: event.time) } }
     guard hasChanges || hasReports || Judge.wants(event) else { return }
     if hasChanges { replay.drainChanges { changes.append($0) } }
     if hasReports { replay.takeReports(&reports) }
@@ -56,6 +70,55 @@ struct LintRun {
     for verdict in judge.takeVerdicts() {
       collector.add(verdict, by: judge, replay.engine, replay.names)
     }
+  }
+
+  private mutating func takeFaults(_ replay: Replay, until time: UInt64) {
+    if firstTime == nil { firstTime = time }
+    lastTime = max(lastTime, time)
+    guard join?.hasFault(until: time) == true else { return }
+    join?.takeFaults(
+      until: time,
+      judge,
+      replay.engine,
+      replay.names,
+      trace: name,
+      range: (firstTime ?? 0)...lastTime
+    )
+  }
+
+  /// Looks up the faults that were printed after the last event, and makes a result of the log.
+  ///
+  /// - Parameter result: what the trace gave.
+  mutating func finishLog(_ replay: Replay, _ result: inout LintResult) -> LintResult? {
+    join?.takeFaults(
+      until: .max,
+      judge,
+      replay.engine,
+      replay.names,
+      trace: name,
+      range: firstTime.map { $0...lastTime }
+    )
+    return join?.finish(&result)
+  }
+
+  /// Why the log and the trace may not belong together; `nil` when nothing speaks against it.
+  func doubt(_ summary: TraceSummary) -> String? {
+    guard let join, let span = join.span else { return nil }
+    if summary.clock == .ticks {
+      return "its clock counts ticks, so nothing of \(join.path) can be found in it;"
+        + " record with the trace clock 'local'"
+    }
+    guard let firstTime else { return nil }
+    if span.upperBound < firstTime || span.lowerBound > lastTime {
+      return "its times and those of \(join.path) do not meet: they are of different runs or clocks"
+        + " (printk goes with the trace clock 'local')"
+    }
+    if join.largestLag > LogJoin.tolerance {
+      return
+        "messages of \(join.path) have stamps up to \(join.largestLag / 1000) µs later than what"
+        + " they are about: the clocks differ, take what is said about an order with care"
+    }
+    return nil
   }
 
   private mutating func takeReports(_ replay: Replay) {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DMADebugCore
 import DMATimeline
+import DMATrace
 
 /// `dmatop log`
 struct LogCommand: ParsableCommand {
@@ -10,6 +11,9 @@ struct LogCommand: ParsableCommand {
     discussion: """
       The lines are gated as the kernel gates them: only the first error, unless the trace writes \
       all_errors or num_errors (markers 'dma-api: write FILE VALUE'), or an option says otherwise.
+
+      Of a kernel log, its DMA-API lines in the order in which their blocks end, in the form of the \
+      newest kernels: so it can be compared with that of a trace.
 
       Example:
         dmatop log --all-errors --devices devices.txt trace.txt
@@ -23,7 +27,50 @@ struct LogCommand: ParsableCommand {
   var stacks = false
 
   func run() throws {
-    var replay = try moment.replay.open(moment.trace, gates: gates)
+    if let simulated = try SimulationOptions.simulation(path: moment.trace) {
+      return try run(moment.replay.open(SimulationReader(simulated), gates))
+    }
+    switch try Capture(path: moment.trace) {
+    case .trace(let reader): try run(moment.replay.open(reader, gates))
+    case .log(var reader): try printLog(&reader)
+    case .dump:
+      throw TraceError(
+        path: displayName(moment.trace),
+        problem: "is a dma-api/dump: it has no messages",
+        advice: "give it as --start-dump beside a trace"
+      )
+    }
+  }
+
+  /// Prints what dma-debug says in a kernel log, as the newest kernels would print it.
+  private func printLog(_ reader: inout LogReader) throws {
+    guard moment.at == .end else {
+      throw CommandError(
+        "--at is a moment of a trace; \(displayName(moment.trace)) is a kernel log"
+      )
+    }
+    var output = BufferedOutput()
+    while let record = try reader.next() {
+      guard record.kind != .iommuFault, record.kind != .swiotlbFull else { continue }
+      output.write { text in
+        for line in record.normalised.split(separator: "\n") {
+          text.append(escaped: line.utf8)
+          text.append("\n")
+        }
+        guard stacks, !record.mappedAt.isEmpty else { return }
+        text.append("DMA-API: Mapped at:\n")
+        for frame in record.mappedAt {
+          text.append(" ")
+          text.append(escaped: frame.utf8)
+          text.append("\n")
+        }
+      }
+    }
+    for line in Diagnostics.lines(moment.trace, log: reader.summary) { StandardError.write(line) }
+  }
+
+  private func run(_ opened: Replay) throws {
+    var replay = opened
     var output = BufferedOutput()
     let generation = replay.engine.configuration.generation
     output.write { KernelMessage.startUp(replay.engine.configuration, &$0) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DMADebugCore
 import DMATimeline
+import DMATrace
 
 /// `dmatop stat`
 struct StatCommand: ParsableCommand {
@@ -27,7 +28,33 @@ struct StatCommand: ParsableCommand {
   var sites = 10
 
   func run() throws {
-    var replay = try moment.replay.open(moment.trace)
+    if try SimulationOptions.simulation(path: moment.trace) == nil {
+      switch try Capture(path: moment.trace) {
+      case .trace(let reader): return try run(moment.replay.open(reader))
+      case .log(var reader): return try printLog(&reader)
+      case .dump(let dump): return try run(moment.replay.open(dump))
+      }
+    }
+    try run(moment.replay.open(moment.trace))
+  }
+
+  private func printLog(_ reader: inout LogReader) throws {
+    guard moment.at == .end else {
+      throw CommandError(
+        "--at is a moment of a trace; \(displayName(moment.trace)) is a kernel log"
+      )
+    }
+    let report = try LogStatistics(path: moment.trace, &reader)
+    for line in Diagnostics.lines(moment.trace, log: reader.summary) { StandardError.write(line) }
+    var output = BufferedOutput()
+    switch format {
+    case .text: for line in report.lines() { output.write(line + "\n") }
+    case .json: output.write(bytes: report.json())
+    }
+  }
+
+  private func run(_ opened: Replay) throws {
+    var replay = opened
     replay.collectChanges()
     var statistics = Statistics()
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in

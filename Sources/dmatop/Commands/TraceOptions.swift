@@ -54,6 +54,14 @@ struct ReplayArguments: ParsableArguments {
   var complete = false
 
   @Option(
+    help: ArgumentHelp(
+      "A dma-api/dump saved just before the first event: what was mapped then.",
+      valueName: "file"
+    )
+  )
+  var startDump: String?
+
+  @Option(
     help: ArgumentHelp("Boot parameter dma_debug_entries: entries of the pool.", valueName: "n")
   )
   var dmaDebugEntries: UInt32 = 65536
@@ -99,7 +107,15 @@ struct ReplayArguments: ParsableArguments {
     options.isCoherentMachine = dmaAlignment < 64
     options.isComplete = complete
     if let devices { options.devices = try DeviceTable(path: devices) }
+    if let startDump { options.startDump = try Self.dump(startDump, verbose: verbose) }
     return options
+  }
+
+  /// A dump beside a trace; what could not be read of it is said on standard error.
+  private static func dump(_ path: String, verbose: Bool) throws -> MappingDump {
+    let dump = try MappingDump(path: path)
+    for line in Diagnostics.lines(path, dump, verbose: verbose) { StandardError.write(line) }
+    return dump
   }
 
   /// A reader of the trace at a path, or of a simulation.
@@ -108,6 +124,32 @@ struct ReplayArguments: ParsableArguments {
       return SimulationReader(simulation)
     }
     return try CaptureInput.open(path)
+  }
+
+  /// The source of events at a path. A dump gives none: it is the state to begin with.
+  ///
+  /// - Throws: ``TraceError`` also for a kernel log, which has no events.
+  private static func input(
+    _ path: String,
+    _ options: inout ReplayOptions,
+    expectsState: Bool = false,
+    patience: Int32? = nil
+  ) throws -> any TraceReader {
+    if let simulation = try SimulationOptions.simulation(path: path) {
+      return SimulationReader(simulation)
+    }
+    switch try Capture(path: path, expectsState: expectsState, patience: patience) {
+    case .trace(let reader): return reader
+    case .dump(let dump):
+      try begin(&options, with: dump)
+      return DumpReader(dump)
+    case .log:
+      throw TraceError(
+        path: displayName(path),
+        problem: "is a kernel log, not a trace",
+        advice: "`dmatop lint`, `dmatop log` and `dmatop stat` read logs"
+      )
+    }
   }
 
   /// The options with the gates of the log.
@@ -122,13 +164,46 @@ struct ReplayArguments: ParsableArguments {
   ///
   /// - Parameter budget: bytes for checkpoints.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
-    try Timeline(Self.reader(path), options: options(gates), budget: budget)
+    var options = try options(gates)
+    // The monitor shows itself before the first event of a pipe comes.
+    let reader = try Self.input(path, &options, patience: 300)
+    return try Timeline(reader, options: options, budget: budget)
   }
 
   /// A replay of the trace at a path, `-` for standard input.
-  func open(_ path: String, gates: GateArguments? = nil) throws -> Replay {
-    let options = try gates.map { try self.options($0) } ?? options()
-    return try Replay(reader: Self.reader(path), options: options)
+  ///
+  /// - Parameter expectsState: An empty file is a dump of nothing.
+  func open(
+    _ path: String,
+    gates: GateArguments? = nil,
+    expectsState: Bool = false
+  ) throws -> Replay {
+    var options = try gates.map { try self.options($0) } ?? options()
+    let reader = try Self.input(path, &options, expectsState: expectsState)
+    return try Replay(reader: reader, options: options)
+  }
+
+  private static func begin(_ options: inout ReplayOptions, with dump: MappingDump) throws {
+    if options.startDump != nil {
+      throw TraceError(
+        path: dump.name,
+        problem: "is a dma-api/dump like the one of --start-dump",
+        advice: "two dumps are compared with `dmatop diff`"
+      )
+    }
+    options.startDump = dump
+  }
+
+  /// A replay that begins and ends with a dump.
+  func open(_ dump: MappingDump) throws -> Replay {
+    var options = try options()
+    try Self.begin(&options, with: dump)
+    return try Replay(reader: DumpReader(dump), options: options)
+  }
+
+  /// A replay of a reader that was opened before.
+  func open(_ reader: any TraceReader, _ gates: GateArguments? = nil) throws -> Replay {
+    try Replay(reader: reader, options: gates.map { try options($0) } ?? options())
   }
 }
 

@@ -69,6 +69,10 @@ public final class Device {
   var resources: [ManagedResource] = []
   /// Coherent allocations alive, by CPU address.
   var coherent: [UInt64: CoherentAllocation] = [:]
+  /// Whether its driver shares buffers, or is that of a DMA controller with clients: what mistakes it
+  /// may make.
+  var sharesBuffers = false
+  var isController = false
   /// Memory of `dma_alloc_noncontiguous()`, by DMA address.
   var tables: [UInt64: CoherentAllocation] = [:]
 

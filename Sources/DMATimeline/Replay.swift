@@ -279,8 +279,7 @@ public struct Replay {
     switch moment {
     case .marker(let beginning): return text.hasPrefix(beginning)
     case .snapshot(let name):
-      guard text.hasPrefix("dma-api: snapshot ") else { return false }
-      return text.dropFirst("dma-api: snapshot ".count) == name
+      return text == "dma-api: snapshot " + name || text == "dma-buf: snapshot " + name
     default: return false
     }
   }

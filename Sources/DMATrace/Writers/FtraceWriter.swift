@@ -72,7 +72,7 @@ public struct FtraceWriter: ~Copyable {
   ) {
     let event = batch.events[index]
     let words = event.kind == .marker ? 0 : 2 * Int(event.segmentCount) + Int(event.physicalCount)
-    reserve(2 * NameTable.maximumLength + 512 + 20 * words + Int(event.segmentCount))
+    reserve(4 * NameTable.maximumLength + 512 + 20 * words + Int(event.segmentCount))
     let start = count
     prefix(event, names)
     guard payload(event, batch, names) else {
@@ -344,12 +344,12 @@ public struct FtraceWriter: ~Copyable {
       put(hex: event.dmaAddress, digits: 16)
       put(" flags=0x")
       put(hex: event.address, digits: 4)
-    default: return false
+    default: return sharing(event, names)
     }
     return true
   }
 
-  private mutating func device(_ event: DMAEvent, _ names: borrowing TraceNames) {
+  mutating func device(_ event: DMAEvent, _ names: borrowing TraceNames) {
     put(" device=\"")
     put(names.devices[event.device.rawValue])
     put(byte: 0x22)
@@ -407,19 +407,19 @@ public struct FtraceWriter: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func put(byte: UInt8) {
+  mutating func put(byte: UInt8) {
     buffer[count] = byte
     count += 1
   }
 
   @inline(__always)
-  private mutating func put(_ text: StaticString) {
+  mutating func put(_ text: StaticString) {
     (buffer + count).update(from: text.utf8Start, count: text.utf8CodeUnitCount)
     count += text.utf8CodeUnitCount
   }
 
   @inline(__always)
-  private mutating func put(_ bytes: ArraySlice<UInt8>) {
+  mutating func put(_ bytes: ArraySlice<UInt8>) {
     bytes.withUnsafeBufferPointer { bytes in
       guard let base = bytes.baseAddress else { return }
       (buffer + count).update(from: base, count: bytes.count)
@@ -427,12 +427,12 @@ public struct FtraceWriter: ~Copyable {
     count += bytes.count
   }
 
-  private mutating func put(_ text: String.UTF8View) {
+  mutating func put(_ text: String.UTF8View) {
     for byte in text { put(byte: byte) }
   }
 
   @inline(__always)
-  private mutating func put(decimal value: UInt64) {
+  mutating func put(decimal value: UInt64) {
     var digits = 1
     var limit: UInt64 = 10
     while digits < 20, value >= limit {
@@ -444,7 +444,7 @@ public struct FtraceWriter: ~Copyable {
 
   /// `%5lu` or `%06lu`
   @inline(__always)
-  private mutating func put(decimal value: UInt64, width: Int, fill: UInt8) {
+  mutating func put(decimal value: UInt64, width: Int, fill: UInt8) {
     let start = count
     put(decimal: value)
     let missing = width - (count - start)
@@ -459,7 +459,7 @@ public struct FtraceWriter: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func put(decimal value: UInt64, digits: Int) {
+  mutating func put(decimal value: UInt64, digits: Int) {
     var rest = value
     var position = digits
     while position > 0 {
@@ -472,7 +472,7 @@ public struct FtraceWriter: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func put(hex value: UInt64, digits: Int = 1) {
+  mutating func put(hex value: UInt64, digits: Int = 1) {
     let length = max(digits, (67 - value.leadingZeroBitCount) / 4)
     var shift = UInt64(length) * 4
     while shift > 0 {

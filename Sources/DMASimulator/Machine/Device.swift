@@ -102,6 +102,9 @@ public final class Device {
   /// `is_swiotlb_force_bounce`
   var forcesBounce: Bool { options.backend == .swiotlb }
 
+  /// Whether a missing sync shows: everything is bounced, or the device does not see the cache.
+  var losesSync: Bool { forcesBounce || !options.isCoherent }
+
   /// The highest address of a streaming mapping, `min_not_zero(dma_mask, bus_dma_limit)`.
   var addressLimit: UInt64 {
     options.busLimit == 0 ? dmaMask : min(dmaMask, options.busLimit)

@@ -54,6 +54,9 @@ public struct Observation: Sendable {
     var isExhaustion: Bool {
       self == .swiotlbFull || self == .iovaExhausted || self == .allocationFailed
     }
+
+    /// Whether something was left behind when the last driver left.
+    var isLeak: Bool { self == .leakedIOVA || self == .leakedSlots || self == .leakedBuffer }
   }
 
   public var kind: Kind

@@ -129,7 +129,10 @@ final class CameraWorkload: SharingDriver, Workload {
     frame.lists[0] = list
     frame.state = .capturing
     frame.pattern = machine.nextPattern(device)
-    begin(timelines[0], on: frame.buffer, .write, after: share(4, atMost: 8), site: captureDone) {
+    // In the dark the exposure is longer than there is time, and the process has to wait.
+    let isDark = captured % 16 == 0
+    let exposure = share(4, atMost: 8) + (isDark ? interval : 0)
+    begin(timelines[0], on: frame.buffer, .write, after: exposure, site: captureDone) {
       [unowned self] in
       machine.deviceWrite(frame.buffer, device, list, frame.pattern)
     }

@@ -70,7 +70,7 @@ import Testing
     #expect(machine.names.timelines.string(seen[0].site) == "ring1")
     #expect(machine.observations.isEmpty)
     // Done before anybody asked.
-    let done = fence(machine, 2) { false }
+    let done = machine.dmaFenceInit(driver: "a", timeline: "b", context: 2, seqno: 1) { false }
     machine.dmaFenceEnableSWSignaling(done)
     #expect(done.isSignaled)
     machine.dmaFencePut(done)

@@ -77,7 +77,8 @@ import Testing
     let attachment = try #require(machine.dmaBufAttach(other, device).value)
     machine.dmaBufDetach(other, attachment)
     machine.dmaBufPut(other)
-    #expect(machine.pages.freePages == free)
+    // Apart from the page that has room for such structures.
+    #expect(machine.pages.freePages == free - 1)
     #expect(DMABufOperations().only(["magic"]) == nil)
   }
 

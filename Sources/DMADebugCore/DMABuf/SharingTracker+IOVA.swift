@@ -140,10 +140,25 @@ extension IOVARange {
 
   fileprivate mutating func sync(_ event: DMAEvent) {
     let end = event.dmaAddress &+ event.size
-    for index in links.indices
-    where links[index].address < end && links[index].end > event.dmaAddress {
-      links[index].isSynced = true
+    let touched = links.contains {
+      !$0.isSynced && $0.address < end && $0.end > event.dmaAddress
     }
+    guard touched else { return }
+    var parts: [Link] = []
+    for link in links {
+      guard !link.isSynced, link.address < end, link.end > event.dmaAddress else {
+        parts.append(link)
+        continue
+      }
+      let (before, inside, behind) = link.split(event.dmaAddress, end)
+      if let before { parts.append(before) }
+      var synced = inside
+      synced.isSynced = true
+      parts.append(synced)
+      if let behind { parts.append(behind) }
+    }
+    // A hostile trace may split for ever.
+    if parts.count <= 2 * Self.maximumLinks { links = parts }
   }
 
   /// Takes away what is linked in a part of the range.
@@ -166,18 +181,9 @@ extension IOVARange {
         unsynced &+= min(link.end, end) &- max(link.address, address)
         origin = origin ?? link.event
       }
-      if link.address < address {
-        var before = link
-        before.size = address &- link.address
-        kept.append(before)
-      }
-      if link.end > end {
-        var behind = link
-        behind.address = end
-        behind.size = link.end &- end
-        behind.physical = link.physical &+ (end &- link.address)
-        kept.append(behind)
-      }
+      let (before, _, behind) = link.split(address, end)
+      if let before { kept.append(before) }
+      if let behind { kept.append(behind) }
     }
     links = kept
     if unsynced > 0 {
@@ -197,5 +203,31 @@ extension IOVARange {
     incident.value = linkedBytes
     incident.detail = event.kind == .iovaFree ? 0 : 1
     incidents.append(incident)
+  }
+}
+
+extension IOVARange.Link {
+  /// The parts before, in and behind a piece of the range that it overlaps.
+  fileprivate func split(_ start: UInt64, _ end: UInt64) -> (
+    before: Self?, inside: Self, behind: Self?
+  ) {
+    var before: Self?
+    var inside = self
+    var behind: Self?
+    if address < start {
+      before = self
+      before?.size = start &- address
+      inside.physical = physical &+ (start &- address)
+      inside.size = self.end &- start
+      inside.address = start
+    }
+    if self.end > end {
+      behind = self
+      behind?.address = end
+      behind?.size = self.end &- end
+      behind?.physical = physical &+ (end &- address)
+      inside.size = end &- inside.address
+    }
+    return (before, inside, behind)
   }
 }

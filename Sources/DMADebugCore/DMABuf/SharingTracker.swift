@@ -442,6 +442,8 @@ public struct SharingTracker: Sendable {
     incident.inode = buffer.inode
     incident.detail = buffer.state == .gone ? 1 : 0
     report(incident)
+    // What follows is of the same mistake.
+    change(buffer.inode) { $0.isKnown = false }
   }
 
   /// A buffer is forgotten: what is left of it is said first.

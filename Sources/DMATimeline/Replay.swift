@@ -199,6 +199,14 @@ public struct Replay {
     state.collectsChanges = true
   }
 
+  /// Makes the engine keep mistakes in sharing for ``takeIncidents()``.
+  public mutating func collectIncidents() {
+    state.collectsIncidents = true
+  }
+
+  /// Gives up the mistakes in sharing since the last call.
+  public mutating func takeIncidents() -> [SharingIncident] { state.takeIncidents() }
+
   /// Tells the engine that the trace is over.
   public mutating func finish() {
     state.finish(names: names)

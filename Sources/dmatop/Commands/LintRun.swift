@@ -21,6 +21,7 @@ struct LintRun {
     drawsCharts: Bool = false
   ) {
     replay.collectChanges()
+    replay.collectIncidents()
     let generation = replay.engine.configuration.generation
     activity = drawsCharts ? Activity() : nil
     collector = FindingCollector(path: name)
@@ -34,14 +35,22 @@ struct LintRun {
     let hasChanges = replay.engine.hasChanges
     let hasReports = replay.engine.hasReports
     activity?.observe(event)
-    guard hasChanges || hasReports || Judge.wants(event) else { return }
+    let isShared = event.kind.isSharing || replay.engine.sharing.hasIncidents
+    guard hasChanges || hasReports || isShared || Judge.wants(event) else { return }
     if hasChanges { replay.drainChanges { changes.append($0) } }
     if hasReports { replay.takeReports(&reports) }
     judge.observe(event, replay.engine, changes, reports)
+    if isShared || replay.engine.sharing.watchesMappings { observeSharing(&replay, event) }
     if judge.hasVerdicts { takeVerdicts(replay) }
     if hasChanges { activity?.observe(changes, at: event.time) }
     if !changes.isEmpty { changes.removeAll(keepingCapacity: true) }
     if !reports.isEmpty { takeReports(replay) }
+  }
+
+  @inline(never)
+  private mutating func observeSharing(_ replay: inout Replay, _ event: DMAEvent) {
+    let incidents = replay.takeIncidents()
+    judge.buffers.observe(event, replay.engine, changes, incidents, replay.names)
   }
 
   private mutating func takeVerdicts(_ replay: Replay) {
@@ -60,6 +69,8 @@ struct LintRun {
     replay.takeReports(&reports)
     takeReports(replay)
     judge.finish(replay.engine, time: replay.time)
+    let incidents = replay.takeIncidents()
+    judge.buffers.finish(replay.engine, incidents, replay.names)
     takeVerdicts(replay)
     collector.add(replay.summary)
     var result = LintResult(

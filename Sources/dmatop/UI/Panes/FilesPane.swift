@@ -50,7 +50,7 @@ extension MonitorView {
       let isLast = offset == area.height - 2 && lines.count > area.height - 1
       let text =
         isLast
-        ? "\(glyphs.ellipsis) \(lines.count - offset) lines more: dmatop fs cat dma-api/\(file.rawValue)"
+        ? "\(glyphs.ellipsis) \(lines.count - offset) lines more: dmatop fs cat \(file.path)"
         : String(decoding: line, as: UTF8.self)
       buffer.put(
         text,

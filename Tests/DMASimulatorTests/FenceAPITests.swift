@@ -25,7 +25,7 @@ import Testing
     _ context: UInt64,
     _ seqno: UInt64 = 1,
     enable: (() -> Bool)? = nil
-  ) -> DMAFence {
+  ) -> Fence {
     machine.dmaFenceInit(
       driver: "example",
       timeline: "ring\(context)",

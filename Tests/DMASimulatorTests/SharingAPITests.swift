@@ -29,7 +29,9 @@ import Testing
     return batch.events
   }
 
-  private func locked<Value>(_ machine: Machine, _ buffer: DMABuf, _ body: () -> Value) -> Value {
+  private func locked<Value>(_ machine: Machine, _ buffer: SharedBuffer, _ body: () -> Value)
+    -> Value
+  {
     machine.dmaResvLock(buffer.reservation)
     defer { machine.dmaResvUnlock(buffer.reservation) }
     return body()
@@ -95,9 +97,8 @@ import Testing
       let pattern = machine.nextPattern(first)
       #expect(machine.deviceWrite(buffer, first, list, pattern))
       machine.dmaBufUnmapAttachmentUnlocked(a, list, .fromDevice)
-      let other = try #require(
-        locked(machine, buffer) { machine.dmaBufMapAttachment(b, .toDevice).value }
-      )
+      let mapped = locked(machine, buffer) { machine.dmaBufMapAttachment(b, .toDevice).value }
+      let other = try #require(mapped)
       #expect(machine.deviceCheck(buffer, second, other, pattern))
       locked(machine, buffer) { machine.dmaBufUnmapAttachment(b, other, .toDevice) }
       machine.dmaBufDetach(buffer, a)

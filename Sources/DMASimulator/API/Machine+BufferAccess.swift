@@ -9,7 +9,7 @@ extension Machine {
   ///
   /// - Returns: 0, or a negative error.
   @discardableResult
-  public func dmaBufBeginCPUAccess(_ buffer: DMABuf, _ direction: Direction) -> Int {
+  public func dmaBufBeginCPUAccess(_ buffer: SharedBuffer, _ direction: Direction) -> Int {
     enter(.dmaBufBeginCPUAccess)
     let error = buffer.operations.beginCPUAccess?(buffer, direction) ?? 0
     guard error == 0 else { return error }
@@ -26,7 +26,7 @@ extension Machine {
 
   /// `dma_buf_end_cpu_access()`: the exporter syncs for the devices.
   @discardableResult
-  public func dmaBufEndCPUAccess(_ buffer: DMABuf, _ direction: Direction) -> Int {
+  public func dmaBufEndCPUAccess(_ buffer: SharedBuffer, _ direction: Direction) -> Int {
     enter(.dmaBufEndCPUAccess)
     let error = buffer.operations.endCPUAccess?(buffer, direction) ?? 0
     guard error == 0 else { return error }
@@ -46,7 +46,7 @@ extension Machine {
   ///   - offset: pages from the beginning of the buffer.
   /// - Returns: -EINVAL when the exporter cannot, or beyond the buffer; -EOVERFLOW.
   public func dmaBufMmap(
-    _ buffer: DMABuf,
+    _ buffer: SharedBuffer,
     pages: UInt64,
     offset: UInt64 = 0
   ) -> KernelResult<UInt64> {
@@ -60,7 +60,7 @@ extension Machine {
   /// `dma_buf_mmap_internal()`: a process maps a descriptor; arguments and errors as
   /// ``dmaBufMmap(_:pages:offset:)``.
   public func dmaBufMmapInternal(
-    _ buffer: DMABuf,
+    _ buffer: SharedBuffer,
     pages: UInt64,
     offset: UInt64 = 0
   ) -> KernelResult<UInt64> {
@@ -70,7 +70,7 @@ extension Machine {
   }
 
   private func mmap(
-    _ buffer: DMABuf,
+    _ buffer: SharedBuffer,
     _ kind: DMAEvent.Kind,
     _ pages: UInt64,
     _ offset: UInt64,
@@ -87,7 +87,7 @@ extension Machine {
   }
 
   /// `munmap()` of such a window.
-  func munmap(_ buffer: DMABuf, _ address: UInt64, pages: UInt64) {
+  func munmap(_ buffer: SharedBuffer, _ address: UInt64, pages: UInt64) {
     sharing.windows[address] = nil
     space.unmap(address, pages: pages)
   }
@@ -95,7 +95,7 @@ extension Machine {
   /// `dma_buf_vmap()`: the buffer in one piece for the kernel; the same address for everybody.
   ///
   /// - Returns: -EINVAL when the exporter cannot.
-  public func dmaBufVmap(_ buffer: DMABuf) -> KernelResult<UInt64> {
+  public func dmaBufVmap(_ buffer: SharedBuffer) -> KernelResult<UInt64> {
     enter(.dmaBufVmap)
     guard let vmap = buffer.operations.vmap else { return .failure(KernelError.invalid) }
     assertHeld(buffer.reservation, "dma_buf_vmap")
@@ -111,7 +111,7 @@ extension Machine {
   }
 
   /// `dma_buf_vunmap()`
-  public func dmaBufVunmap(_ buffer: DMABuf) {
+  public func dmaBufVunmap(_ buffer: SharedBuffer) {
     enter(.dmaBufVunmap)
     assertHeld(buffer.reservation, "dma_buf_vunmap")
     emit(event(.bufferVunmap, buffer))
@@ -127,18 +127,18 @@ extension Machine {
   }
 
   /// `dma_buf_kmap()` of kernels before 5.6: address of a page, 0 when there is none.
-  public func dmaBufKmap(_ buffer: DMABuf, _ page: UInt64) -> UInt64 {
+  public func dmaBufKmap(_ buffer: SharedBuffer, _ page: UInt64) -> UInt64 {
     enter(.dmaBufKmap)
     return kmap(buffer, buffer.operations.kmap?(buffer, page) ?? 0)
   }
 
   /// `dma_buf_kmap_atomic()` of kernels before 4.19: the same for a moment without sleep.
-  public func dmaBufKmapAtomic(_ buffer: DMABuf, _ page: UInt64) -> UInt64 {
+  public func dmaBufKmapAtomic(_ buffer: SharedBuffer, _ page: UInt64) -> UInt64 {
     enter(.dmaBufKmapAtomic)
     return kmap(buffer, buffer.operations.kmapAtomic?(buffer, page) ?? 0)
   }
 
-  private func kmap(_ buffer: DMABuf, _ address: UInt64) -> UInt64 {
+  private func kmap(_ buffer: SharedBuffer, _ address: UInt64) -> UInt64 {
     guard address != 0 else { return 0 }
     sharing.windows[address] = (PhysicalMemory.pageSize, buffer)
     emit(event(.bufferKmap, buffer))
@@ -146,20 +146,20 @@ extension Machine {
   }
 
   /// `dma_buf_kunmap()`
-  public func dmaBufKunmap(_ buffer: DMABuf, _ page: UInt64, _ address: UInt64) {
+  public func dmaBufKunmap(_ buffer: SharedBuffer, _ page: UInt64, _ address: UInt64) {
     enter(.dmaBufKunmap)
     buffer.operations.kunmap?(buffer, page, address)
     kunmap(buffer, address)
   }
 
   /// `dma_buf_kunmap_atomic()`
-  public func dmaBufKunmapAtomic(_ buffer: DMABuf, _ page: UInt64, _ address: UInt64) {
+  public func dmaBufKunmapAtomic(_ buffer: SharedBuffer, _ page: UInt64, _ address: UInt64) {
     enter(.dmaBufKunmapAtomic)
     buffer.operations.kunmapAtomic?(buffer, page, address)
     kunmap(buffer, address)
   }
 
-  private func kunmap(_ buffer: DMABuf, _ address: UInt64) {
+  private func kunmap(_ buffer: SharedBuffer, _ address: UInt64) {
     sharing.windows[address] = nil
     emit(event(.bufferKunmap, buffer))
   }
@@ -167,7 +167,7 @@ extension Machine {
   // MARK: Bytes
 
   /// The buffer that the CPU sees at an address.
-  func buffer(at address: UInt64) -> DMABuf? {
+  func buffer(at address: UInt64) -> SharedBuffer? {
     for (start, window) in sharing.windows where address >= start && address - start < window.length
     {
       return window.buffer
@@ -176,7 +176,7 @@ extension Machine {
   }
 
   /// The attachment of a device whose mapping has a DMA address.
-  func attachment(_ device: Device, at address: UInt64) -> DMABufAttachment? {
+  func attachment(_ device: Device, at address: UInt64) -> BufferAttachment? {
     for buffer in sharing.buffers {
       for attachment in buffer.attachments where attachment.device === device {
         let segments = attachment.list?.liveSegments ?? []
@@ -189,14 +189,14 @@ extension Machine {
   }
 
   /// Notes that somebody touches the bytes of a buffer: a device, or the CPU.
-  func touch(_ buffer: DMABuf, _ device: Device?, writes: Bool) {
+  func touch(_ buffer: SharedBuffer, _ device: Device?, writes: Bool) {
     var event = event(.bufferAccess, buffer, device)
     event.direction = writes ? .fromDevice : .toDevice
     emit(event)
   }
 
   /// The CPU writes a pattern through a window of the buffer.
-  func write(_ buffer: DMABuf, _ address: UInt64, _ length: UInt64, _ pattern: Pattern) {
+  func write(_ buffer: SharedBuffer, _ address: UInt64, _ length: UInt64, _ pattern: Pattern) {
     touch(buffer, nil, writes: true)
     write(address, length, pattern)
   }
@@ -204,7 +204,7 @@ extension Machine {
   /// The CPU reads through a window of the buffer what a device should have written.
   @discardableResult
   func check(
-    _ buffer: DMABuf,
+    _ buffer: SharedBuffer,
     _ device: Device,
     _ address: UInt64,
     _ length: UInt64,
@@ -217,7 +217,7 @@ extension Machine {
   /// The device writes a pattern over all of the buffer, through a mapping of it.
   @discardableResult
   func deviceWrite(
-    _ buffer: DMABuf,
+    _ buffer: SharedBuffer,
     _ device: Device,
     _ list: ScatterList,
     _ pattern: Pattern
@@ -236,7 +236,7 @@ extension Machine {
   /// The device reads all of the buffer, through a mapping of it.
   @discardableResult
   func deviceCheck(
-    _ buffer: DMABuf,
+    _ buffer: SharedBuffer,
     _ device: Device,
     _ list: ScatterList,
     _ pattern: Pattern
@@ -253,7 +253,12 @@ extension Machine {
   }
 
   /// The device copies a buffer from one mapping to another of the same length.
-  func copy(_ buffer: DMABuf, _ device: Device, from source: ScatterList, to target: ScatterList) {
+  func copy(
+    _ buffer: SharedBuffer,
+    _ device: Device,
+    from source: ScatterList,
+    to target: ScatterList
+  ) {
     touch(buffer, device, writes: true)
     var bytes = [UInt8](repeating: 0, count: Int(buffer.size))
     forEach(source, buffer.size) { segment, position in

@@ -5,7 +5,7 @@ extension Machine {
   /// Most bytes of a buffer.
   static let largestBuffer: UInt64 = 64 << 20
 
-  func event(_ kind: DMAEvent.Kind, _ buffer: DMABuf, _ device: Device? = nil) -> DMAEvent {
+  func event(_ kind: DMAEvent.Kind, _ buffer: SharedBuffer, _ device: Device? = nil) -> DMAEvent {
     var event = event(kind, device)
     event.address = buffer.inode
     event.size = buffer.size
@@ -18,7 +18,7 @@ extension Machine {
     if hasBufferTracepoints { emit(event) }
   }
 
-  private func attachmentEvent(_ kind: DMAEvent.Kind, _ attachment: DMABufAttachment) -> DMAEvent {
+  private func attachmentEvent(_ kind: DMAEvent.Kind, _ attachment: BufferAttachment) -> DMAEvent {
     var event = event(kind, attachment.buffer, attachment.device)
     event.dmaAddress = attachment.address
     if attachment.isDynamic { event.flags.insert(.dynamic) }
@@ -40,7 +40,7 @@ extension Machine {
     _ operations: DMABufOperations,
     _ size: UInt64,
     reservation: ReservationObject? = nil
-  ) -> KernelResult<DMABuf> {
+  ) -> KernelResult<SharedBuffer> {
     enter(.dmaBufExport)
     return export(name, operations, size, reservation)
   }
@@ -50,7 +50,7 @@ extension Machine {
     _ operations: DMABufOperations,
     _ size: UInt64,
     _ name: String
-  ) -> KernelResult<DMABuf> {
+  ) -> KernelResult<SharedBuffer> {
     enter(.dmaBufExportNamed)
     return export(name, operations, size, nil)
   }
@@ -60,7 +60,7 @@ extension Machine {
     _ operations: DMABufOperations,
     _ size: UInt64,
     _ reservation: ReservationObject?
-  ) -> KernelResult<DMABuf> {
+  ) -> KernelResult<SharedBuffer> {
     let isWhole = operations.mapDMABuf != nil && operations.unmapDMABuf != nil
     guard isWhole, operations.release != nil,
       (operations.pin == nil) == (operations.unpin == nil)
@@ -70,7 +70,7 @@ extension Machine {
     }
     let pages = (min(size, Self.largestBuffer + 1) + 4095) & ~4095
     guard size > 0, pages <= Self.largestBuffer else { return .failure(KernelError.invalid) }
-    let buffer = DMABuf(
+    let buffer = SharedBuffer(
       inode: sharing.nextInode,
       size: pages,
       exporter: names.exporters.intern(name),
@@ -86,7 +86,7 @@ extension Machine {
   /// `dma_heap_buffer_alloc()` and what it gives: a buffer of a heap, `nil` without memory.
   ///
   /// - Parameter size: bytes, at most 64 MiB.
-  public func dmaHeapBufferAlloc(_ heap: DMAHeap, _ size: UInt64) -> DMABuf? {
+  public func dmaHeapBufferAlloc(_ heap: DMAHeap, _ size: UInt64) -> SharedBuffer? {
     enter(.dmaHeapBufferAlloc)
     guard size > 0, size <= Self.largestBuffer, let memory = takeMemory(heap, (size + 4095) & ~4095)
     else { return nil }
@@ -95,7 +95,7 @@ extension Machine {
 
   /// `dma_buf_fd()`: a descriptor, which takes over the caller's reference.
   @discardableResult
-  public func dmaBufFD(_ buffer: DMABuf) -> Int {
+  public func dmaBufFD(_ buffer: SharedBuffer) -> Int {
     enter(.dmaBufFD)
     guard !buffer.isReleased else { return KernelError.invalid }
     let descriptor = sharing.freeDescriptor
@@ -108,7 +108,7 @@ extension Machine {
 
   /// `dma_buf_get()`: the buffer of a descriptor, with a reference; -EBADF, or -EINVAL when it is
   /// something else.
-  public func dmaBufGet(_ descriptor: Int) -> KernelResult<DMABuf> {
+  public func dmaBufGet(_ descriptor: Int) -> KernelResult<SharedBuffer> {
     enter(.dmaBufGet)
     guard let file = sharing.files[descriptor] else { return .failure(KernelError.badDescriptor) }
     guard case .buffer(let buffer) = file else { return .failure(KernelError.invalid) }
@@ -120,14 +120,14 @@ extension Machine {
   }
 
   /// `dma_buf_put()`: the last reference releases the buffer.
-  public func dmaBufPut(_ buffer: DMABuf) {
+  public func dmaBufPut(_ buffer: SharedBuffer) {
     enter(.dmaBufPut)
     dropReference(buffer)
     trace(event(.bufferPut, buffer))
   }
 
   /// `fput()`, of a descriptor that is closed too: the trace does not show that one.
-  func dropReference(_ buffer: DMABuf) {
+  func dropReference(_ buffer: SharedBuffer) {
     guard buffer.references > 0 else {
       warn(nil, "refcount_t: underflow; use-after-free.")
       return
@@ -150,7 +150,9 @@ extension Machine {
   // MARK: Attachments
 
   /// `dma_buf_attach()`: static, as the importer cannot follow a move.
-  public func dmaBufAttach(_ buffer: DMABuf, _ device: Device) -> KernelResult<DMABufAttachment> {
+  public func dmaBufAttach(_ buffer: SharedBuffer, _ device: Device) -> KernelResult<
+    BufferAttachment
+  > {
     enter(.dmaBufAttach)
     return attach(buffer, device, nil)
   }
@@ -159,23 +161,23 @@ extension Machine {
   ///
   /// - Parameter moveNotify: `importer_ops->move_notify`: what was mapped is no longer right.
   public func dmaBufDynamicAttach(
-    _ buffer: DMABuf,
+    _ buffer: SharedBuffer,
     _ device: Device,
-    _ moveNotify: ((DMABufAttachment) -> Void)?
-  ) -> KernelResult<DMABufAttachment> {
+    _ moveNotify: ((BufferAttachment) -> Void)?
+  ) -> KernelResult<BufferAttachment> {
     enter(.dmaBufDynamicAttach)
     return attach(buffer, device, moveNotify)
   }
 
   private func attach(
-    _ buffer: DMABuf,
+    _ buffer: SharedBuffer,
     _ device: Device,
-    _ moveNotify: ((DMABufAttachment) -> Void)?
-  ) -> KernelResult<DMABufAttachment> {
-    guard let address = kmalloc(DMABufAttachment.structSize) else {
+    _ moveNotify: ((BufferAttachment) -> Void)?
+  ) -> KernelResult<BufferAttachment> {
+    guard let address = kmalloc(BufferAttachment.structSize) else {
       return .failure(KernelError.noMemory)
     }
-    let attachment = DMABufAttachment(
+    let attachment = BufferAttachment(
       address: address,
       buffer: buffer,
       device: device,
@@ -184,7 +186,7 @@ extension Machine {
     if let attach = buffer.operations.attach {
       let error = attach(attachment)
       guard error == 0 else {
-        kfree(address, DMABufAttachment.structSize)
+        kfree(address, BufferAttachment.structSize)
         return .failure(error)
       }
     }
@@ -194,7 +196,7 @@ extension Machine {
   }
 
   /// `dma_buf_detach()`; what is still mapped stays so, and nobody can unmap it any more.
-  public func dmaBufDetach(_ buffer: DMABuf, _ attachment: DMABufAttachment) {
+  public func dmaBufDetach(_ buffer: SharedBuffer, _ attachment: BufferAttachment) {
     enter(.dmaBufDetach)
     guard let index = buffer.attachments.firstIndex(where: { $0 === attachment }) else {
       warn(nil, "WARNING: at drivers/dma-buf/dma-buf.c: dma_buf_detach")
@@ -203,12 +205,12 @@ extension Machine {
     buffer.attachments.remove(at: index)
     buffer.operations.detach?(attachment)
     trace(attachmentEvent(.bufferDetach, attachment))
-    kfree(attachment.address, DMABufAttachment.structSize)
+    kfree(attachment.address, BufferAttachment.structSize)
   }
 
   /// `dma_buf_pin()`: the buffer stays where it is; 0 or what the exporter says.
   @discardableResult
-  public func dmaBufPin(_ attachment: DMABufAttachment) -> Int {
+  public func dmaBufPin(_ attachment: BufferAttachment) -> Int {
     enter(.dmaBufPin)
     if !attachment.isDynamic {
       warn(attachment.device, "WARNING: at drivers/dma-buf/dma-buf.c: dma_buf_pin")
@@ -220,7 +222,7 @@ extension Machine {
   }
 
   /// `dma_buf_unpin()`
-  public func dmaBufUnpin(_ attachment: DMABufAttachment) {
+  public func dmaBufUnpin(_ attachment: BufferAttachment) {
     enter(.dmaBufUnpin)
     if !attachment.isDynamic {
       warn(attachment.device, "WARNING: at drivers/dma-buf/dma-buf.c: dma_buf_unpin")
@@ -236,7 +238,7 @@ extension Machine {
   ///
   /// A static importer of a buffer that can move pins it, and waits for the kernel's own fences.
   public func dmaBufMapAttachment(
-    _ attachment: DMABufAttachment,
+    _ attachment: BufferAttachment,
     _ direction: Direction
   ) -> KernelResult<ScatterList> {
     enter(.dmaBufMapAttachment)
@@ -245,7 +247,7 @@ extension Machine {
 
   /// `dma_buf_map_attachment_unlocked()`
   public func dmaBufMapAttachmentUnlocked(
-    _ attachment: DMABufAttachment,
+    _ attachment: BufferAttachment,
     _ direction: Direction
   ) -> KernelResult<ScatterList> {
     enter(.dmaBufMapAttachmentUnlocked)
@@ -255,7 +257,7 @@ extension Machine {
   }
 
   private func mapAttachment(
-    _ attachment: DMABufAttachment,
+    _ attachment: BufferAttachment,
     _ direction: Direction
   ) -> KernelResult<ScatterList> {
     let buffer = attachment.buffer
@@ -288,7 +290,7 @@ extension Machine {
 
   /// `dma_buf_unmap_attachment()`, with the reservation locked.
   public func dmaBufUnmapAttachment(
-    _ attachment: DMABufAttachment,
+    _ attachment: BufferAttachment,
     _ list: ScatterList,
     _ direction: Direction
   ) {
@@ -298,7 +300,7 @@ extension Machine {
 
   /// `dma_buf_unmap_attachment_unlocked()`
   public func dmaBufUnmapAttachmentUnlocked(
-    _ attachment: DMABufAttachment,
+    _ attachment: BufferAttachment,
     _ list: ScatterList,
     _ direction: Direction
   ) {
@@ -309,7 +311,7 @@ extension Machine {
   }
 
   private func unmapAttachment(
-    _ attachment: DMABufAttachment,
+    _ attachment: BufferAttachment,
     _ list: ScatterList,
     _ direction: Direction
   ) {
@@ -326,7 +328,7 @@ extension Machine {
 
   /// `dma_buf_move_notify()`: the exporter, with the reservation locked, tells dynamic importers that
   /// the buffer moves.
-  public func dmaBufMoveNotify(_ buffer: DMABuf) {
+  public func dmaBufMoveNotify(_ buffer: SharedBuffer) {
     enter(.dmaBufMoveNotify)
     assertHeld(buffer.reservation, "dma_buf_move_notify")
     emit(event(.bufferMoveNotify, buffer))

@@ -2,7 +2,7 @@ import DMADebugCore
 
 /// The client's side of dmaengine (`drivers/dma/dmaengine.c`).
 ///
-/// Memory has to be mapped for the controller, ``DMAChannel/controller``.
+/// Memory has to be mapped for the controller, ``EngineChannel/controller``.
 extension Machine {
   /// Channels of a controller.
   static let channelsOfController = 8
@@ -11,14 +11,14 @@ extension Machine {
   /// `nil`.
   ///
   /// - Parameter controller: what the client's description in firmware points to.
-  public func dmaRequestChan(_ client: Device, controller: Device) -> DMAChannel? {
+  public func dmaRequestChan(_ client: Device, controller: Device) -> EngineChannel? {
     enter(.dmaRequestChan)
     let used = sharing.channels.filter { $0.controller === controller }.map(\.number)
     guard let number = (0..<Self.channelsOfController).first(where: { !used.contains($0) }) else {
       return nil
     }
     let name = "dma\(controller.index)chan\(number)"
-    let channel = DMAChannel(
+    let channel = EngineChannel(
       name: name,
       id: names.channels.intern(name),
       controller: controller,
@@ -33,7 +33,7 @@ extension Machine {
   /// `dmaengine_slave_config()`: 0, or -EINVAL for a width or burst that no FIFO has.
   @discardableResult
   public func dmaengineSlaveConfig(
-    _ channel: DMAChannel,
+    _ channel: EngineChannel,
     _ configuration: DMASlaveConfiguration
   ) -> Int {
     enter(.dmaengineSlaveConfig)
@@ -64,7 +64,7 @@ extension Machine {
   ///
   /// - Returns: `nil` without configuration, or when the list is not mapped.
   public func dmaenginePrepSlaveSG(
-    _ channel: DMAChannel,
+    _ channel: EngineChannel,
     _ list: ScatterList,
     _ direction: Direction
   ) -> DMADescriptor? {
@@ -80,7 +80,7 @@ extension Machine {
   ///
   /// - Parameter length: bytes, 1 … 16 MiB; `nil` is returned for others.
   public func dmaenginePrepDMAMemcpy(
-    _ channel: DMAChannel,
+    _ channel: EngineChannel,
     to target: UInt64,
     from source: UInt64,
     _ length: UInt64
@@ -95,7 +95,7 @@ extension Machine {
   ///
   /// - Returns: `nil` without configuration, or when the buffer is no multiple of the period.
   public func dmaenginePrepDMACyclic(
-    _ channel: DMAChannel,
+    _ channel: EngineChannel,
     _ address: UInt64,
     _ length: UInt64,
     period: UInt64,
@@ -129,7 +129,7 @@ extension Machine {
   }
 
   /// `dma_async_issue_pending()`: the controller begins with what was submitted.
-  public func dmaAsyncIssuePending(_ channel: DMAChannel) {
+  public func dmaAsyncIssuePending(_ channel: EngineChannel) {
     enter(.dmaAsyncIssuePending)
     emit(event(.channelIssuePending, channel))
     channel.issued += channel.submitted
@@ -139,7 +139,7 @@ extension Machine {
 
   /// `dmaengine_tx_status()`: how far a transfer is, and the bytes that are left (`residue`).
   public func dmaengineTxStatus(
-    _ channel: DMAChannel,
+    _ channel: EngineChannel,
     _ cookie: UInt64
   ) -> (status: DMADescriptor.Status, residue: UInt64) {
     enter(.dmaengineTxStatus)
@@ -158,7 +158,7 @@ extension Machine {
 
   /// `dmaengine_terminate_sync()`: stops the channel and forgets its transfers; no callback runs any
   /// more.
-  public func dmaengineTerminateSync(_ channel: DMAChannel) {
+  public func dmaengineTerminateSync(_ channel: EngineChannel) {
     enter(.dmaengineTerminateSync)
     terminate(channel)
     channel.lateCallbacks = []
@@ -166,7 +166,7 @@ extension Machine {
 
   /// `dmaengine_terminate_async()`: the same without waiting for callbacks that run on another CPU:
   /// ``dmaengineSynchronize(_:)`` does.
-  public func dmaengineTerminateAsync(_ channel: DMAChannel) {
+  public func dmaengineTerminateAsync(_ channel: EngineChannel) {
     enter(.dmaengineTerminateAsync)
     let running = channel.issued.first
     terminate(channel)
@@ -175,7 +175,7 @@ extension Machine {
     }
   }
 
-  private func terminate(_ channel: DMAChannel) {
+  private func terminate(_ channel: EngineChannel) {
     for descriptor in channel.issued {
       advance(descriptor)
       descriptor.isRunning = false
@@ -187,7 +187,7 @@ extension Machine {
   }
 
   /// `dmaengine_synchronize()`: callbacks that were running have ended.
-  public func dmaengineSynchronize(_ channel: DMAChannel) {
+  public func dmaengineSynchronize(_ channel: EngineChannel) {
     enter(.dmaengineSynchronize)
     let late = channel.lateCallbacks
     channel.lateCallbacks = []
@@ -196,7 +196,7 @@ extension Machine {
 
   /// `dma_release_channel()`: the channel is free for others. What still runs goes on writing, which
   /// the machine notices.
-  public func dmaReleaseChannel(_ channel: DMAChannel) {
+  public func dmaReleaseChannel(_ channel: EngineChannel) {
     enter(.dmaReleaseChannel)
     guard !channel.isReleased else {
       warn(channel.client, "WARNING: chan reference count -1 != 0")

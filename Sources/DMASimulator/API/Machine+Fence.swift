@@ -7,7 +7,7 @@ extension Machine {
   /// After so long a task that does not run is reported (`hung_task_timeout_secs`), in nanoseconds.
   static let hungTask: UInt64 = 120_000_000_000
 
-  func event(_ kind: DMAEvent.Kind, _ fence: DMAFence) -> DMAEvent {
+  func event(_ kind: DMAEvent.Kind, _ fence: Fence) -> DMAEvent {
     var event = event(kind, nil as Device?)
     event.driver = fence.driver
     event.site = fence.timeline
@@ -44,7 +44,7 @@ extension Machine {
     context: UInt64,
     seqno: UInt64,
     enableSignaling: (() -> Bool)? = nil
-  ) -> DMAFence {
+  ) -> Fence {
     makeFence(
       driver: DriverID(rawValue: names.drivers.intern(driver)),
       timeline: names.timelines.intern(timeline),
@@ -55,7 +55,7 @@ extension Machine {
   }
 
   /// The next fence of a timeline.
-  func nextFence(_ timeline: FenceTimeline) -> DMAFence {
+  func nextFence(_ timeline: FenceTimeline) -> Fence {
     timeline.seqno += 1
     return makeFence(
       driver: timeline.driver,
@@ -71,11 +71,11 @@ extension Machine {
     timeline: UInt32,
     context: UInt64,
     seqno: UInt64,
-    parts: [DMAFence] = [],
+    parts: [Fence] = [],
     enableSignaling: (() -> Bool)?
-  ) -> DMAFence {
+  ) -> Fence {
     enter(.dmaFenceInit)
-    let fence = DMAFence(
+    let fence = Fence(
       driver: driver,
       timeline: timeline,
       context: context,
@@ -88,8 +88,7 @@ extension Machine {
   }
 
   /// `dma_fence_array_create()`: is signalled when all of its fences are. Takes their references.
-  public func dmaFenceArrayCreate(_ fences: [DMAFence], context: UInt64, seqno: UInt64) -> DMAFence
-  {
+  public func dmaFenceArrayCreate(_ fences: [Fence], context: UInt64, seqno: UInt64) -> Fence {
     enter(.dmaFenceArrayCreate)
     return makeFence(
       driver: DriverID(rawValue: names.drivers.intern("dma_fence_array")),
@@ -102,13 +101,13 @@ extension Machine {
   }
 
   /// `trace_dma_fence_emit`: a driver hands the work behind the fence to the hardware.
-  public func dmaFenceEmit(_ fence: DMAFence) {
+  public func dmaFenceEmit(_ fence: Fence) {
     emit(event(.fenceEmit, fence))
   }
 
   /// `dma_fence_get()`
   @discardableResult
-  public func dmaFenceGet(_ fence: DMAFence) -> DMAFence {
+  public func dmaFenceGet(_ fence: Fence) -> Fence {
     enter(.dmaFenceGet)
     fence.references += 1
     return fence
@@ -116,7 +115,7 @@ extension Machine {
 
   /// `dma_fence_put()`: the last one ends the fence. One that somebody still waits for is signalled
   /// with an error first, and the kernel warns.
-  public func dmaFencePut(_ fence: DMAFence) {
+  public func dmaFencePut(_ fence: Fence) {
     enter(.dmaFencePut)
     guard fence.references > 0 else {
       warn(nil, "refcount_t: underflow; use-after-free.")
@@ -140,13 +139,13 @@ extension Machine {
 
   /// `dma_fence_signal()`: 0, or -EINVAL when it is signalled already.
   @discardableResult
-  public func dmaFenceSignal(_ fence: DMAFence) -> Int {
+  public func dmaFenceSignal(_ fence: Fence) -> Int {
     enter(.dmaFenceSignal)
     return signal(fence)
   }
 
   @discardableResult
-  private func signal(_ fence: DMAFence) -> Int {
+  private func signal(_ fence: Fence) -> Int {
     guard !fence.isSignaled else { return KernelError.invalid }
     fence.isSignaled = true
     emit(event(.fenceSignaled, fence))
@@ -160,7 +159,7 @@ extension Machine {
   }
 
   /// `dma_fence_set_error()`: a negative error, before the fence is signalled.
-  public func dmaFenceSetError(_ fence: DMAFence, _ error: Int) {
+  public func dmaFenceSetError(_ fence: Fence, _ error: Int) {
     enter(.dmaFenceSetError)
     guard !fence.isSignaled, error < 0 else {
       warn(nil, "WARNING: at include/linux/dma-fence.h: dma_fence_set_error")
@@ -170,18 +169,18 @@ extension Machine {
   }
 
   /// `dma_fence_is_signaled()`
-  public func dmaFenceIsSignaled(_ fence: DMAFence) -> Bool {
+  public func dmaFenceIsSignaled(_ fence: Fence) -> Bool {
     enter(.dmaFenceIsSignaled)
     return fence.isSignaled
   }
 
   /// `dma_fence_enable_sw_signaling()`
-  public func dmaFenceEnableSWSignaling(_ fence: DMAFence) {
+  public func dmaFenceEnableSWSignaling(_ fence: Fence) {
     enter(.dmaFenceEnableSWSignaling)
     enableSignaling(fence)
   }
 
-  private func enableSignaling(_ fence: DMAFence) {
+  private func enableSignaling(_ fence: Fence) {
     guard !fence.isSignalingEnabled else { return }
     fence.isSignalingEnabled = true
     guard !fence.isSignaled else { return }
@@ -198,7 +197,7 @@ extension Machine {
     }
   }
 
-  private func partIsDone(_ fence: DMAFence) {
+  private func partIsDone(_ fence: Fence) {
     fence.pendingParts -= 1
     guard fence.pendingParts == 0 else { return }
     if let failed = fence.parts.first(where: { $0.error != 0 }) { fence.error = failed.error }
@@ -207,12 +206,12 @@ extension Machine {
 
   /// `dma_fence_add_callback()`: 0, or -ENOENT when the fence is signalled already.
   @discardableResult
-  public func dmaFenceAddCallback(_ fence: DMAFence, _ callback: FenceCallback) -> Int {
+  public func dmaFenceAddCallback(_ fence: Fence, _ callback: FenceCallback) -> Int {
     enter(.dmaFenceAddCallback)
     return add(callback, to: fence) ? 0 : KernelError.noEntry
   }
 
-  private func add(_ callback: FenceCallback, to fence: DMAFence) -> Bool {
+  private func add(_ callback: FenceCallback, to fence: Fence) -> Bool {
     guard !fence.isSignaled else { return false }
     enableSignaling(fence)
     guard !fence.isSignaled else { return false }
@@ -222,7 +221,7 @@ extension Machine {
 
   /// `dma_fence_remove_callback()`: whether it was still waiting.
   @discardableResult
-  public func dmaFenceRemoveCallback(_ fence: DMAFence, _ callback: FenceCallback) -> Bool {
+  public func dmaFenceRemoveCallback(_ fence: Fence, _ callback: FenceCallback) -> Bool {
     enter(.dmaFenceRemoveCallback)
     guard let index = fence.callbacks.firstIndex(where: { $0 === callback }) else { return false }
     fence.callbacks.remove(at: index)
@@ -237,7 +236,7 @@ extension Machine {
   /// - Returns: What is left of the time, at least 1; 0 when it has run out; -ERESTARTSYS when the
   ///   task had to be killed because nothing would ever signal the fence.
   @discardableResult
-  public func dmaFenceWaitTimeout(_ fence: DMAFence, timeout: UInt64) -> Int {
+  public func dmaFenceWaitTimeout(_ fence: Fence, timeout: UInt64) -> Int {
     enter(.dmaFenceWaitTimeout)
     enableSignaling(fence)
     emit(event(.fenceWaitStart, fence))
@@ -259,19 +258,19 @@ extension Machine {
 
   /// Tasks that wait for each other's fences, and for ever if they were let: the first half of their
   /// waits. Only mistakes do this.
-  func beginWait(_ fence: DMAFence) {
+  func beginWait(_ fence: Fence) {
     enter(.dmaFenceWaitTimeout)
     enableSignaling(fence)
     emit(event(.fenceWaitStart, fence))
   }
 
   /// The second half: the time has run out.
-  func endWait(_ fence: DMAFence) {
+  func endWait(_ fence: Fence) {
     timeOut(fence, isHung: false)
     emit(event(.fenceWaitEnd, fence))
   }
 
-  private func timeOut(_ fence: DMAFence, isHung: Bool) {
+  private func timeOut(_ fence: Fence, isHung: Bool) {
     if isHung {
       let name = names.tasks.string(task)
       log(nil, "INFO: task \(name):\(pid) blocked for more than 120 seconds.")

@@ -59,7 +59,7 @@ extension Machine {
   /// older one of its context and of any that is signalled.
   public func dmaResvAddFence(
     _ object: ReservationObject,
-    _ fence: DMAFence,
+    _ fence: Fence,
     _ usage: ReservationObject.Usage
   ) {
     enter(.dmaResvAddFence)
@@ -127,7 +127,7 @@ extension Machine {
   public func dmaResvGetSingleton(
     _ object: ReservationObject,
     _ usage: ReservationObject.Usage
-  ) -> DMAFence? {
+  ) -> Fence? {
     enter(.dmaResvGetSingleton)
     let fences = object.fences.filter { $0.usage <= usage && !$0.fence.isSignaled }.map(\.fence)
     guard let first = fences.first else { return nil }

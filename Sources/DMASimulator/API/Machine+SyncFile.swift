@@ -3,7 +3,7 @@ import DMADebugCore
 /// Fences as descriptors (`drivers/dma-buf/sync_file.c`): explicit synchronisation.
 extension Machine {
   /// `sync_file_create()` and a descriptor for it; the file takes a reference of its own.
-  public func syncFileCreate(_ fence: DMAFence) -> Int {
+  public func syncFileCreate(_ fence: Fence) -> Int {
     enter(.syncFileCreate)
     dmaFenceGet(fence)
     let descriptor = sharing.freeDescriptor
@@ -12,7 +12,7 @@ extension Machine {
   }
 
   /// `sync_file_get_fence()`: with a reference; `nil` when the descriptor is none of a sync file.
-  public func syncFileGetFence(_ descriptor: Int) -> DMAFence? {
+  public func syncFileGetFence(_ descriptor: Int) -> Fence? {
     enter(.syncFileGetFence)
     guard case .syncFile(let fence) = sharing.files[descriptor] else { return nil }
     return dmaFenceGet(fence)
@@ -21,7 +21,7 @@ extension Machine {
   /// `DMA_BUF_IOCTL_EXPORT_SYNC_FILE`: what a reader, or a writer, of the buffer has to wait for.
   ///
   /// - Returns: A descriptor. A buffer that nobody uses gives a fence that is signalled.
-  public func dmaBufExportSyncFile(_ buffer: DMABuf, isWriter: Bool) -> Int {
+  public func dmaBufExportSyncFile(_ buffer: SharedBuffer, isWriter: Bool) -> Int {
     enter(.dmaBufExportSyncFile)
     let usage = ReservationObject.Usage(isWriter: isWriter)
     let fence = dmaResvGetSingleton(buffer.reservation, usage) ?? stubFence()
@@ -34,7 +34,8 @@ extension Machine {
   ///
   /// - Returns: 0, or -EINVAL when the descriptor is none of a sync file.
   @discardableResult
-  public func dmaBufImportSyncFile(_ buffer: DMABuf, _ descriptor: Int, isWriter: Bool) -> Int {
+  public func dmaBufImportSyncFile(_ buffer: SharedBuffer, _ descriptor: Int, isWriter: Bool) -> Int
+  {
     enter(.dmaBufImportSyncFile)
     guard let fence = syncFileGetFence(descriptor) else { return KernelError.invalid }
     // dma_fence_unwrap_for_each: the object holds no containers.
@@ -51,8 +52,8 @@ extension Machine {
   }
 
   /// `dma_fence_get_stub()`
-  private func stubFence() -> DMAFence {
-    let fence = DMAFence(
+  private func stubFence() -> Fence {
+    let fence = Fence(
       driver: DriverID(rawValue: names.drivers.intern("stub")),
       timeline: names.timelines.intern("stub"),
       context: 0,

@@ -176,7 +176,7 @@ extension Machine {
     operations.vunmap = { [unowned self] buffer, address in
       space.unmap(address, pages: buffer.size / PhysicalMemory.pageSize)
     }
-    let page: (DMABuf, UInt64) -> UInt64 = { _, number in
+    let page: (SharedBuffer, UInt64) -> UInt64 = { _, number in
       let pages = memory.pages
       return number < UInt64(pages.count) ? AddressSpace.direct(pages[Int(number)]) : 0
     }

@@ -14,7 +14,7 @@ extension Machine {
   }
 
   /// Begins with the next descriptor of a channel, when it has nothing to do.
-  func startNext(_ channel: DMAChannel) {
+  func startNext(_ channel: EngineChannel) {
     guard let next = channel.issued.first, !next.isRunning else { return }
     next.isRunning = true
     next.start = now
@@ -134,7 +134,7 @@ extension Machine {
     descriptor.callback?(descriptor)
   }
 
-  func event(_ kind: DMAEvent.Kind, _ channel: DMAChannel) -> DMAEvent {
+  func event(_ kind: DMAEvent.Kind, _ channel: EngineChannel) -> DMAEvent {
     var event = event(kind, channel.client)
     event.site = channel.id
     return event

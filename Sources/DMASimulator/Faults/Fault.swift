@@ -133,7 +133,7 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .sharedCacheline: ("shared-cacheline", "writes beside a buffer in the same cacheline")
     case .wrongMask: ("wrong-mask", "sets a DMA mask wider than the device's address lines")
     case .leakedIOVA: ("leaked-iova", "unmaps the first page of three behind an IOMMU")
-    case .leakedAttachment: ("leaked-attachment", "never detaches from a shared buffer")
+    case .leakedAttachment: ("leaked-attachment", "puts a buffer without detaching from it")
     case .detachWhileMapped: ("detach-while-mapped", "detaches from a buffer that is still mapped")
     case .unmapAttachmentTwice: ("unmap-attachment-twice", "unmaps an attachment twice")
     case .unbalancedVmap: ("unbalanced-vmap", "puts a buffer without dma_buf_vunmap()")
@@ -261,7 +261,7 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .freeWhileMapped: return [.foreignBytes]
     case .wrongMapDirection: return isIOMMU ? [.iommuFault] : [.staleCPURead]
     case .wrongMask: return [.staleDeviceRead, .foreignBytes, .busError]
-    case .unbalancedVmap: return [.kernelWarning]
+    case .leakedAttachment, .unbalancedVmap: return [.kernelWarning]
     case .unendedCPUAccess: return device.losesSync ? [.staleDeviceRead] : []
     case .cpuAccessOutside: return device.losesSync ? [.staleCPURead] : []
     case .accessBeforeFence, .ignoredMove: return [.staleDeviceRead]

@@ -54,7 +54,7 @@ extension Misdeed {
 
   private mutating func offload(
     _ fault: Fault,
-    _ channel: DMAChannel,
+    _ channel: EngineChannel,
     _ list: ScatterList,
     _ page: UInt64
   ) {

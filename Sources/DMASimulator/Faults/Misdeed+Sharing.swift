@@ -8,7 +8,7 @@ extension Misdeed {
   private func makeBuffer(
     _ memory: BufferMemory,
     _ change: (inout DMABufOperations) -> Void = { _ in }
-  ) -> DMABuf? {
+  ) -> SharedBuffer? {
     var operations = machine.heapOperations(memory)
     change(&operations)
     return machine.dmaBufExport("system", operations, memory.size).value
@@ -18,19 +18,19 @@ extension Misdeed {
 
   /// A buffer of a page with an attachment of the device, given to `body`.
   private func withAttachment(
-    _ body: (_ buffer: DMABuf, _ attachment: DMABufAttachment) -> Void
+    _ body: (_ buffer: SharedBuffer, _ attachment: BufferAttachment) -> Void
   ) {
     guard let memory = takeMemory() else { return }
     guard let buffer = makeBuffer(memory) else { return machine.giveBack(memory) }
     if let attachment = machine.dmaBufAttach(buffer, device).value { body(buffer, attachment) }
   }
 
-  private func map(_ attachment: DMABufAttachment, _ direction: Direction) -> ScatterList? {
+  private func map(_ attachment: BufferAttachment, _ direction: Direction) -> ScatterList? {
     machine.dmaBufMapAttachmentUnlocked(attachment, direction).value
   }
 
   private func unmap(
-    _ attachment: DMABufAttachment,
+    _ attachment: BufferAttachment,
     _ list: ScatterList,
     _ direction: Direction
   ) {
@@ -38,12 +38,12 @@ extension Misdeed {
   }
 
   /// Detaches and puts, as one should.
-  private func leave(_ attachment: DMABufAttachment) {
+  private func leave(_ attachment: BufferAttachment) {
     machine.dmaBufDetach(attachment.buffer, attachment)
     machine.dmaBufPut(attachment.buffer)
   }
 
-  private func locked<Value>(_ buffer: DMABuf, _ body: () -> Value) -> Value {
+  private func locked<Value>(_ buffer: SharedBuffer, _ body: () -> Value) -> Value {
     machine.dmaResvLock(buffer.reservation)
     defer { machine.dmaResvUnlock(buffer.reservation) }
     return body()
@@ -55,8 +55,7 @@ extension Misdeed {
     text = fault.summary
     switch fault {
     case .leakedAttachment:
-      withAttachment { buffer, _ in _ = machine.dmaBufFD(buffer) }
-      leaksResources = true
+      withAttachment { buffer, _ in machine.dmaBufPut(buffer) }
     case .leakedBuffer:
       if let memory = takeMemory() { _ = makeBuffer(memory) }
       leaksResources = true
@@ -120,7 +119,7 @@ extension Misdeed {
     }
   }
 
-  private func writeWithoutEnd(_ buffer: DMABuf, _ attachment: DMABufAttachment) {
+  private func writeWithoutEnd(_ buffer: SharedBuffer, _ attachment: BufferAttachment) {
     if let list = map(attachment, .toDevice) {
       machine.dmaBufBeginCPUAccess(buffer, .toDevice)
       let pattern = machine.nextPattern(device)
@@ -134,7 +133,7 @@ extension Misdeed {
     leave(attachment)
   }
 
-  private func readWithoutBegin(_ buffer: DMABuf, _ attachment: DMABufAttachment) {
+  private func readWithoutBegin(_ buffer: SharedBuffer, _ attachment: BufferAttachment) {
     if let address = locked(buffer, { machine.dmaBufVmap(buffer).value }) {
       machine.dmaBufBeginCPUAccess(buffer, .toDevice)
       machine.write(buffer, address, buffer.size, machine.nextPattern(device))
@@ -151,7 +150,7 @@ extension Misdeed {
   }
 
   /// One attachment writes and one reads.
-  private func readBeforeFence(_ buffer: DMABuf, _ writer: DMABufAttachment) {
+  private func readBeforeFence(_ buffer: SharedBuffer, _ writer: BufferAttachment) {
     guard let reader = machine.dmaBufAttach(buffer, device).value else { return leave(writer) }
     if let target = map(writer, .fromDevice) {
       let pattern = machine.nextPattern(device)

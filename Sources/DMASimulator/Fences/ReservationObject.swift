@@ -18,7 +18,7 @@ public final class ReservationObject {
     public init(isWriter: Bool) { self = isWriter ? .read : .write }
   }
 
-  public internal(set) var fences: [(fence: DMAFence, usage: Usage)] = []
+  public internal(set) var fences: [(fence: Fence, usage: Usage)] = []
   /// Places for fences that were reserved.
   var places = 0
   /// Who holds the lock: a ticket, 0 for somebody without one; `nil` for nobody.

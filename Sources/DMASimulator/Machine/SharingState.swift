@@ -1,7 +1,7 @@
 /// What the kernel keeps about shared buffers, fences and channels.
 struct SharingState {
   /// Buffers that were exported and not released (`db_list`), in their order.
-  var buffers: [DMABuf] = []
+  var buffers: [SharedBuffer] = []
   /// `dmabuf_inode`
   var nextInode: UInt64 = 1
   /// Descriptors of the processes, which share one table.
@@ -14,9 +14,9 @@ struct SharingState {
   var interrupts: [PendingInterrupt] = []
   var interruptSerial: UInt64 = 0
   /// Channels that clients hold, by controller.
-  var channels: [DMAChannel] = []
+  var channels: [EngineChannel] = []
   /// Windows through which the CPU sees a buffer: first address, bytes and the buffer.
-  var windows: [UInt64: (length: UInt64, buffer: DMABuf)] = [:]
+  var windows: [UInt64: (length: UInt64, buffer: SharedBuffer)] = [:]
   /// Blocks of the carve-out heap; empty before it is used.
   var carveout: [CarveoutBlock] = []
 
@@ -30,8 +30,8 @@ struct SharingState {
 
 /// What a descriptor leads to.
 enum OpenFile {
-  case buffer(DMABuf)
-  case syncFile(DMAFence)
+  case buffer(SharedBuffer)
+  case syncFile(Fence)
 }
 
 /// Errors of the kernel, negative as functions return them.

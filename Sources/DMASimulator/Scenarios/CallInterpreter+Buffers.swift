@@ -158,7 +158,7 @@ extension CallInterpreter {
 
   // MARK: Objects
 
-  mutating func buffer(_ expression: Expression) throws(ScenarioError) -> DMABuf {
+  mutating func buffer(_ expression: Expression) throws(ScenarioError) -> SharedBuffer {
     guard case .buffer(let buffer) = try evaluate(expression) else {
       throw failure("a buffer is wanted: dma_buf_export() makes one")
     }
@@ -167,7 +167,7 @@ extension CallInterpreter {
 
   private mutating func attachment(
     _ expression: Expression
-  ) throws(ScenarioError) -> DMABufAttachment {
+  ) throws(ScenarioError) -> BufferAttachment {
     guard case .attachment(let attachment) = try evaluate(expression) else {
       throw failure("an attachment is wanted: dma_buf_attach() makes one")
     }

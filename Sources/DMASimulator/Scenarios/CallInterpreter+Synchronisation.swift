@@ -41,7 +41,7 @@ extension CallInterpreter {
     case .dmaFenceArrayCreate:
       // dma_fence_array_create(context, seqno, fence…)
       let (context, seqno) = (try number(a[0]), try number(a[1]))
-      var fences: [DMAFence] = []
+      var fences: [Fence] = []
       for expression in a.dropFirst(2) { fences.append(try fence(expression)) }
       return .fence(machine.dmaFenceArrayCreate(fences, context: context, seqno: seqno))
     case .dmaResvLock, .dmaResvUnlock, .dmaResvReserveFences, .dmaResvAddFence,
@@ -196,7 +196,7 @@ extension CallInterpreter {
     result(left <= 0 ? left : max(1, left / 1000))
   }
 
-  private mutating func fence(_ expression: Expression) throws(ScenarioError) -> DMAFence {
+  private mutating func fence(_ expression: Expression) throws(ScenarioError) -> Fence {
     guard case .fence(let fence) = try evaluate(expression) else {
       throw failure("a fence is wanted: dma_fence_init() makes one")
     }
@@ -227,7 +227,7 @@ extension CallInterpreter {
     return state
   }
 
-  private mutating func channel(_ expression: Expression) throws(ScenarioError) -> DMAChannel {
+  private mutating func channel(_ expression: Expression) throws(ScenarioError) -> EngineChannel {
     guard case .channel(let channel) = try evaluate(expression) else {
       throw failure("a channel is wanted: dma_request_chan() gives one")
     }

@@ -9,13 +9,13 @@ public struct CallInterpreter {
     case device(Device)
     case list(ScatterList)
     case pool(DMAPool)
-    case buffer(DMABuf)
-    case attachment(DMABufAttachment)
+    case buffer(SharedBuffer)
+    case attachment(BufferAttachment)
     case reservation(ReservationObject)
-    case fence(DMAFence)
+    case fence(Fence)
     case callback(FenceCallback)
     case iova(IOVAState)
-    case channel(DMAChannel)
+    case channel(EngineChannel)
     case descriptor(DMADescriptor)
     /// No object where one was asked for (`NULL`).
     case null

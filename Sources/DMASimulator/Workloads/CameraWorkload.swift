@@ -12,21 +12,21 @@ final class CameraWorkload: SharingDriver, Workload {
       case shown
     }
 
-    let buffer: DMABuf
+    let buffer: SharedBuffer
     let descriptor: Int
     /// Where the process sees it.
     let window: UInt64
     /// Sensor, encoder, display.
-    let attachments: [DMABufAttachment]
+    let attachments: [BufferAttachment]
     var lists: [ScatterList?] = [nil, nil, nil]
     var state = State.free
     var pattern = Pattern(tag: 0)
 
     init(
-      _ buffer: DMABuf,
+      _ buffer: SharedBuffer,
       _ descriptor: Int,
       _ window: UInt64,
-      _ attachments: [DMABufAttachment]
+      _ attachments: [BufferAttachment]
     ) {
       self.buffer = buffer
       self.descriptor = descriptor
@@ -86,7 +86,7 @@ final class CameraWorkload: SharingDriver, Workload {
       guard let buffer = machine.dmaHeapBufferAlloc(.system, bytes) else { break }
       let descriptor = machine.dmaBufFD(buffer)
       let window = machine.dmaBufMmapInternal(buffer, pages: bytes / 4096).value ?? 0
-      var attachments: [DMABufAttachment] = []
+      var attachments: [BufferAttachment] = []
       for (device, site) in [
         (device, captureSite), (encoder, encodeSite), (display, showSite),
       ] {

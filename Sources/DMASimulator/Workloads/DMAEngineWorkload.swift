@@ -35,9 +35,9 @@ final class DMAEngineWorkload: Driver, Workload {
   private static let operationsPerStream = 64
 
   private lazy var controller = partner(options.controller)
-  private var slave: DMAChannel?
-  private var copier: DMAChannel?
-  private var receiver: DMAChannel?
+  private var slave: EngineChannel?
+  private var copier: EngineChannel?
+  private var receiver: EngineChannel?
   private var ring: Machine.Allocation?
   private var received = Pattern(tag: 0)
   private var transfers: [Transfer] = []

@@ -9,9 +9,9 @@ final class GPUWorkload: SharingDriver, Workload {
     var memory: BufferMemory
     /// The card's own mapping.
     var list: ScatterList
-    var buffer: DMABuf?
+    var buffer: SharedBuffer?
     var descriptor = -1
-    var scanout: DMABufAttachment?
+    var scanout: BufferAttachment?
     /// The display's mapping, while it is shown.
     var shown: ScatterList?
     var isPinned = false

@@ -6,7 +6,7 @@ class SharingDriver: Driver {
   static let patience: UInt64 = 1_000_000_000
 
   /// Puts a fence of a piece of work into a buffer.
-  func add(_ fence: DMAFence, to buffer: DMABuf, _ usage: ReservationObject.Usage) {
+  func add(_ fence: Fence, to buffer: SharedBuffer, _ usage: ReservationObject.Usage) {
     machine.dmaResvLock(buffer.reservation)
     machine.dmaResvReserveFences(buffer.reservation, 1)
     machine.dmaResvAddFence(buffer.reservation, fence, usage)
@@ -17,7 +17,7 @@ class SharingDriver: Driver {
   /// signalled.
   func begin(
     _ timeline: FenceTimeline,
-    on buffer: DMABuf,
+    on buffer: SharedBuffer,
     _ usage: ReservationObject.Usage,
     after delay: UInt64,
     site: Site,
@@ -36,12 +36,12 @@ class SharingDriver: Driver {
 
   /// Waits, as a process does before it reads, or writes.
   @discardableResult
-  func wait(_ buffer: DMABuf, _ usage: ReservationObject.Usage) -> Bool {
+  func wait(_ buffer: SharedBuffer, _ usage: ReservationObject.Usage) -> Bool {
     machine.dmaResvWaitTimeout(buffer.reservation, usage, timeout: Self.patience) > 0
   }
 
   /// Maps for a device of the pipeline.
-  func mapAttachment(_ attachment: DMABufAttachment, _ direction: Direction) -> ScatterList? {
+  func mapAttachment(_ attachment: BufferAttachment, _ direction: Direction) -> ScatterList? {
     injector?.opportunity(attachment.device, 4096)
     return machine.dmaBufMapAttachmentUnlocked(attachment, direction).value
   }

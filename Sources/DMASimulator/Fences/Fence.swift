@@ -4,7 +4,7 @@ import DMADebugCore
 ///
 /// Fences of one context are signalled in the order of their seqnos. A fence lives until its last
 /// reference is put.
-public final class DMAFence {
+public final class Fence {
   /// `dma_fence_ops.get_driver_name`, a number into the table of drivers.
   let driver: DriverID
   /// `dma_fence_ops.get_timeline_name`, a number into the table of timelines.
@@ -15,7 +15,7 @@ public final class DMAFence {
   /// signalled in any case.
   let enableSignaling: (() -> Bool)?
   /// Of a `dma_fence_array`: what it consists of.
-  let parts: [DMAFence]
+  let parts: [Fence]
 
   public internal(set) var isSignaled = false
   /// 0, or a negative error of the work.
@@ -32,7 +32,7 @@ public final class DMAFence {
     timeline: UInt32,
     context: UInt64,
     seqno: UInt64,
-    parts: [DMAFence] = [],
+    parts: [Fence] = [],
     enableSignaling: (() -> Bool)?
   ) {
     self.driver = driver
@@ -45,16 +45,16 @@ public final class DMAFence {
   }
 
   /// `dma_fence_is_later_or_same()`; both are of one context.
-  func isLaterOrSame(_ other: DMAFence) -> Bool { seqno >= other.seqno }
+  func isLaterOrSame(_ other: Fence) -> Bool { seqno >= other.seqno }
 }
 
 /// Somebody who is told when a fence is signalled.
 public final class FenceCallback {
-  let body: (DMAFence) -> Void
+  let body: (Fence) -> Void
   /// How often it was told.
   public internal(set) var calls = 0
 
-  public init(_ body: @escaping (DMAFence) -> Void = { _ in }) {
+  public init(_ body: @escaping (Fence) -> Void = { _ in }) {
     self.body = body
   }
 }

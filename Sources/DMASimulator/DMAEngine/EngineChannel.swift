@@ -1,7 +1,7 @@
 import DMADebugCore
 
 /// A channel of a DMA controller, in the hands of a client (`struct dma_chan`).
-public final class DMAChannel {
+public final class EngineChannel {
   /// `dma0chan3`
   public let name: String
   /// A number into the table of channels.
@@ -76,7 +76,7 @@ public final class DMADescriptor {
     case error = 3
   }
 
-  let channel: DMAChannel
+  let channel: EngineChannel
   let kind: Kind
   let direction: Direction
   /// Where the memory is: DMA addresses and bytes; a cyclic one has its periods here.
@@ -98,7 +98,7 @@ public final class DMADescriptor {
   var pattern: Pattern?
 
   init(
-    _ channel: DMAChannel,
+    _ channel: EngineChannel,
     _ kind: Kind,
     _ direction: Direction,
     _ segments: [ScatterList.Entry],

@@ -1,7 +1,7 @@
 import DMADebugCore
 
 /// A buffer that devices share (`struct dma_buf`).
-public final class DMABuf {
+public final class SharedBuffer {
   /// The number by which everybody knows it.
   public let inode: UInt64
   /// Bytes, whole pages.
@@ -13,7 +13,7 @@ public final class DMABuf {
   /// References of its file: descriptors and whoever has got it.
   public internal(set) var references = 1
   /// In the order of attaching.
-  public internal(set) var attachments: [DMABufAttachment] = []
+  public internal(set) var attachments: [BufferAttachment] = []
   /// `vmapping_counter` and `vmap_ptr`
   public internal(set) var vmapCount = 0
   var vmapAddress: UInt64 = 0
@@ -39,13 +39,13 @@ public final class DMABuf {
 }
 
 /// A device that uses a buffer (`struct dma_buf_attachment`).
-public final class DMABufAttachment {
+public final class BufferAttachment {
   /// Its address in the kernel's memory, by which a trace knows it.
   let address: UInt64
-  public let buffer: DMABuf
+  public let buffer: SharedBuffer
   public let device: Device
   /// `importer_ops->move_notify`; an importer with it is dynamic: it maps anew after a move.
-  let moveNotify: ((DMABufAttachment) -> Void)?
+  let moveNotify: ((BufferAttachment) -> Void)?
   /// The exporter's list for this device, once it has one.
   public internal(set) var list: ScatterList?
   /// Whether the exporter's list is mapped, and how.
@@ -57,9 +57,9 @@ public final class DMABufAttachment {
 
   init(
     address: UInt64,
-    buffer: DMABuf,
+    buffer: SharedBuffer,
     device: Device,
-    moveNotify: ((DMABufAttachment) -> Void)?
+    moveNotify: ((BufferAttachment) -> Void)?
   ) {
     self.address = address
     self.buffer = buffer
@@ -93,24 +93,24 @@ public enum KernelResult<Value> {
 /// What an exporter does (`struct dma_buf_ops`). What it lacks is `nil`, as in the kernel; functions
 /// return 0 or a negative error.
 struct DMABufOperations {
-  var attach: ((DMABufAttachment) -> Int)?
-  var detach: ((DMABufAttachment) -> Void)?
-  var pin: ((DMABufAttachment) -> Int)?
-  var unpin: ((DMABufAttachment) -> Void)?
-  var mapDMABuf: ((DMABufAttachment, Direction) -> KernelResult<ScatterList>)?
-  var unmapDMABuf: ((DMABufAttachment, ScatterList, Direction) -> Void)?
-  var release: ((DMABuf) -> Void)?
-  var beginCPUAccess: ((DMABuf, Direction) -> Int)?
-  var endCPUAccess: ((DMABuf, Direction) -> Int)?
+  var attach: ((BufferAttachment) -> Int)?
+  var detach: ((BufferAttachment) -> Void)?
+  var pin: ((BufferAttachment) -> Int)?
+  var unpin: ((BufferAttachment) -> Void)?
+  var mapDMABuf: ((BufferAttachment, Direction) -> KernelResult<ScatterList>)?
+  var unmapDMABuf: ((BufferAttachment, ScatterList, Direction) -> Void)?
+  var release: ((SharedBuffer) -> Void)?
+  var beginCPUAccess: ((SharedBuffer, Direction) -> Int)?
+  var endCPUAccess: ((SharedBuffer, Direction) -> Int)?
   /// The pages, from an offset on, in a process.
-  var mmap: ((DMABuf, _ firstPage: UInt64, _ pages: UInt64) -> KernelResult<UInt64>)?
-  var vmap: ((DMABuf) -> KernelResult<UInt64>)?
-  var vunmap: ((DMABuf, UInt64) -> Void)?
+  var mmap: ((SharedBuffer, _ firstPage: UInt64, _ pages: UInt64) -> KernelResult<UInt64>)?
+  var vmap: ((SharedBuffer) -> KernelResult<UInt64>)?
+  var vunmap: ((SharedBuffer, UInt64) -> Void)?
   /// `map` and `map_atomic` of kernels before 5.6: a page.
-  var kmap: ((DMABuf, _ page: UInt64) -> UInt64)?
-  var kunmap: ((DMABuf, _ page: UInt64, _ address: UInt64) -> Void)?
-  var kmapAtomic: ((DMABuf, _ page: UInt64) -> UInt64)?
-  var kunmapAtomic: ((DMABuf, _ page: UInt64, _ address: UInt64) -> Void)?
+  var kmap: ((SharedBuffer, _ page: UInt64) -> UInt64)?
+  var kunmap: ((SharedBuffer, _ page: UInt64, _ address: UInt64) -> Void)?
+  var kmapAtomic: ((SharedBuffer, _ page: UInt64) -> UInt64)?
+  var kunmapAtomic: ((SharedBuffer, _ page: UInt64, _ address: UInt64) -> Void)?
 
   /// Takes away the operations that are not named, as the kernel names them.
   ///

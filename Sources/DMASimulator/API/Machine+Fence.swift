@@ -256,18 +256,13 @@ extension Machine {
     return result
   }
 
-  /// Tasks that wait for each other's fences, and for ever if they were let: the first half of their
-  /// waits. Only mistakes do this.
-  func beginWait(_ fence: Fence) {
+  /// A task of which nothing is seen any more: it waits for a fence that is never signalled. Only
+  /// mistakes do this.
+  func hang(_ fence: Fence) {
     enter(.dmaFenceWaitTimeout)
     enableSignaling(fence)
     emit(event(.fenceWaitStart, fence))
-  }
-
-  /// The second half: the time has run out.
-  func endWait(_ fence: Fence) {
-    timeOut(fence, isHung: false)
-    emit(event(.fenceWaitEnd, fence))
+    timeOut(fence, isHung: true)
   }
 
   private func timeOut(_ fence: Fence, isHung: Bool) {

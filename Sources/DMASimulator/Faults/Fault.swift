@@ -180,9 +180,10 @@ public enum Fault: Int, CaseIterable, Sendable {
       return isDirect && device.options.addressBits <= 32 && machine.memory.highSize > 0
     case .leakedIOVA: return isIOMMU
     case .leakedAttachment, .detachWhileMapped, .unmapAttachmentTwice, .unbalancedVmap,
-      .unbalancedKmap, .unbalancedPin, .leakedBuffer, .accessBeforeFence, .useAfterPut,
-      .ignoredMove, .fenceNeverSignaled, .fenceDeadlock:
+      .unbalancedKmap, .unbalancedPin, .leakedBuffer, .useAfterPut, .ignoredMove,
+      .fenceNeverSignaled, .fenceDeadlock:
       return device.sharesBuffers
+    case .accessBeforeFence: return device.sharesBuffers && peer(machine, device) != nil
     // Where some memory is bounced and some is not, the effect is not known beforehand.
     case .unendedCPUAccess, .cpuAccessOutside:
       let isLimited = isDirect && device.addressLimit < machine.memory.end - 1
@@ -202,6 +203,13 @@ public enum Fault: Int, CaseIterable, Sendable {
     machine.devices.first { other in
       guard other !== device, other.isBound, case .direct = other.backend else { return false }
       return true
+    }
+  }
+
+  /// Another driver's device that shares buffers.
+  func peer(_ machine: Machine, _ device: Device) -> Device? {
+    machine.devices.first { other in
+      other.sharesBuffers && other.isBound && other.driverID != device.driverID
     }
   }
 
@@ -265,8 +273,9 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .unendedCPUAccess: return device.losesSync ? [.staleDeviceRead] : []
     case .cpuAccessOutside: return device.losesSync ? [.staleCPURead] : []
     case .accessBeforeFence, .ignoredMove: return [.staleDeviceRead]
-    case .useAfterPut: return [.kernelWarning, .foreignBytes]
-    case .fenceNeverSignaled, .fenceDeadlock: return [.fenceTimeout]
+    case .useAfterPut: return [.foreignBytes]
+    case .fenceNeverSignaled: return [.fenceTimeout]
+    case .fenceDeadlock: return [.hungTask]
     case .unsyncedRange, .useAfterUnlink: return [.iommuFault]
     case .releaseInFlight: return [.channelBusy]
     case .unmapInFlight: return isIOMMU ? [.iommuFault] : [.foreignBytes]

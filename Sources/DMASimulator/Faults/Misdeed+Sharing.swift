@@ -149,20 +149,22 @@ extension Misdeed {
     leave(attachment)
   }
 
-  /// One attachment writes and one reads.
-  private func readBeforeFence(_ buffer: SharedBuffer, _ writer: BufferAttachment) {
-    guard let reader = machine.dmaBufAttach(buffer, device).value else { return leave(writer) }
+  /// The device reads what another one has not written yet.
+  private func readBeforeFence(_ buffer: SharedBuffer, _ reader: BufferAttachment) {
+    guard let other = Fault.accessBeforeFence.peer(machine, device),
+      let writer = machine.dmaBufAttach(buffer, other).value
+    else { return leave(reader) }
     if let target = map(writer, .fromDevice) {
       let pattern = machine.nextPattern(device)
-      let timeline = machine.makeTimeline(device.options.driver, "job")
+      let timeline = machine.makeTimeline(other.options.driver, "job")
       let fence = machine.nextFence(timeline)
       locked(buffer) {
         machine.dmaResvReserveFences(buffer.reservation, 1)
         machine.dmaResvAddFence(buffer.reservation, fence, .write)
       }
       machine.dmaFenceEmit(fence)
-      machine.raise(after: 50_000, cpu: machine.cpu) { [machine, device] in
-        machine.deviceWrite(buffer, device, target, pattern)
+      machine.raise(after: 50_000, cpu: machine.cpu) { [unowned machine] in
+        machine.deviceWrite(buffer, other, target, pattern)
         machine.dmaFenceSignal(fence)
       }
       if let source = map(reader, .toDevice) {
@@ -175,24 +177,22 @@ extension Misdeed {
       machine.dmaFencePut(fence)
       unmap(writer, target, .fromDevice)
     }
-    machine.dmaBufDetach(buffer, reader)
-    leave(writer)
+    machine.dmaBufDetach(buffer, writer)
+    leave(reader)
   }
 
   private func useAfterPut() {
-    withAttachment { buffer, attachment in
-      guard let list = map(attachment, .fromDevice) else { return leave(attachment) }
-      let page = list.entries[0].address
-      machine.dmaBufPut(buffer)
-      // Whoever has the memory next.
-      let owners = machine.nextPattern(device)
-      machine.write(AddressSpace.direct(page), Self.bytes, owners)
-      machine.cache?.discard(page, Self.bytes)
-      machine.deviceWrite(buffer, device, list, machine.nextPattern(device))
-      unmap(attachment, list, .fromDevice)
-      machine.check(device, AddressSpace.direct(page), Self.bytes, owners)
-      machine.dmaBufDetach(buffer, attachment)
-    }
+    guard let memory = takeMemory() else { return }
+    guard let buffer = makeBuffer(memory) else { return machine.giveBack(memory) }
+    let address = machine.dmaBufKmap(buffer, 0)
+    machine.dmaBufKunmap(buffer, 0, address)
+    machine.dmaBufPut(buffer)
+    // Whoever has the memory next.
+    let owners = machine.nextPattern(device)
+    machine.write(address, Self.bytes, owners)
+    // The driver has kept the address.
+    machine.write(buffer, address, Self.bytes, machine.nextPattern(device))
+    machine.check(device, address, Self.bytes, owners)
   }
 
   private func ignoreMove() {
@@ -237,29 +237,36 @@ extension Misdeed {
     text = "never signalled fence \(fence.context):\(fence.seqno)"
   }
 
+  /// Each thread would signal its own fence once the other's is signalled.
   mutating func deadlock() {
-    let first = machine.nextFence(machine.makeTimeline(device.options.driver, "compute"))
-    let second = machine.nextFence(machine.makeTimeline(device.options.driver, "transfer"))
-    machine.dmaFenceEmit(first)
-    machine.dmaFenceEmit(second)
     let before = (machine.task, machine.pid, machine.cpu)
+    defer { (machine.task, machine.pid, machine.cpu) = before }
     let cpus = UInt32(max(1, machine.options.cpus))
-    // Each would signal its own fence once the other's is signalled.
-    machine.switchTask("sched-compute", pid: 310, cpu: 0)
-    machine.beginWait(second)
-    machine.switchTask("sched-transfer", pid: 311, cpu: 1 % cpus)
-    machine.beginWait(first)
-    machine.sleep(Self.patience)
-    machine.endWait(first)
-    machine.switchTask("sched-compute", pid: 310, cpu: 0)
-    machine.endWait(second)
-    // The driver notices the hang and resets.
-    for fence in [first, second] {
-      machine.dmaFenceSetError(fence, KernelError.timedOut)
-      machine.dmaFenceSignal(fence)
-      machine.dmaFencePut(fence)
+    let first = Int32(truncatingIfNeeded: 5000 + 2 * (machine.currentFault ?? 0))
+    let threads = ["compute", "transfer"].enumerated().map { number, name in
+      (
+        timeline: machine.makeTimeline(device.options.driver, name),
+        task: "sched-" + name,
+        pid: first + Int32(number),
+        cpu: UInt32(number) % cpus
+      )
     }
-    (machine.task, machine.pid, machine.cpu) = before
-    text = "fences \(first.context):1 and \(second.context):1 wait for each other"
+    var fences: [Fence] = []
+    for thread in threads {
+      machine.switchTask(thread.task, pid: thread.pid, cpu: thread.cpu)
+      // That went well.
+      let done = machine.nextFence(thread.timeline)
+      machine.dmaFenceEmit(done)
+      machine.dmaFenceSignal(done)
+      machine.dmaFencePut(done)
+      let fence = machine.nextFence(thread.timeline)
+      machine.dmaFenceEmit(fence)
+      fences.append(fence)
+    }
+    for (thread, fence) in zip(threads, fences.reversed()) {
+      machine.switchTask(thread.task, pid: thread.pid, cpu: thread.cpu)
+      machine.hang(fence)
+    }
+    text = "fences \(fences[0].context):2 and \(fences[1].context):2 wait for each other"
   }
 }

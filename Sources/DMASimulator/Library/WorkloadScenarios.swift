@@ -157,6 +157,25 @@ enum WorkloadScenarios {
       """
     ),
     (
+      "sharing",
+      """
+      title     Camera, graphics card and DMA controllers: everything that shares
+      duration  2s
+      device    cam0 driver=intel-ipu6 backend=iommu
+      device    venc0 driver=amdgpu
+      device    disp0 driver=i915 backend=swiotlb
+      device    gpu0 driver=nouveau
+      device    dma0 driver=dw_dmac backend=iommu
+      device    dma1 driver=pl330
+      device    uart0 driver=intel-lpss
+      device    spi0 driver=spi-pxa2xx
+      workload  camera device=cam0 encoder=venc0 display=disp0
+      workload  gpu device=gpu0 display=disp0
+      workload  dmaengine device=uart0 controller=dma0
+      workload  dmaengine device=spi0 controller=dma1
+      """
+    ),
+    (
       "sharing-board",
       """
       title     A board without coherent caches whose devices share frames

@@ -208,6 +208,11 @@ public struct SharingTracker: Sendable {
     timelinesByContext.values.sorted { $0.context < $1.context }
   }
 
+  /// Whether there were fences other than the one of context 0, which each kernel makes as it boots.
+  public var hasFences: Bool {
+    timelinesByContext.count > (timelinesByContext[0] == nil ? 0 : 1)
+  }
+
   public func timeline(_ context: UInt64) -> DMATimeline? { timelinesByContext[context] }
 
   /// All ranges of IOVA, by device and address.

@@ -33,12 +33,14 @@ extension MonitorView {
       lines.append(("buffer \(buffer.inode)", .label))
       lines += bufferLines(buffer, state)
     }
-    if lines.isEmpty, !sharing.isEmpty { lines.append(("sharing", .label)) }
-    if sharing.fenceEvents > 0 {
+    if lines.isEmpty, sharing.hasFences || sharing.iovaEvents + sharing.channelEvents > 0 {
+      lines.append(("sharing", .label))
+    }
+    if sharing.hasFences {
       lines.append(
         (
           "fences: \(sharing.pendingFences) pending, \(sharing.fencesSignaled) signaled on"
-            + " \(Self.plural(sharing.timelines().count, "timeline"))", .label
+            + " \(Self.plural(sharing.timelines().count { $0.context != 0 }, "timeline"))", .label
         )
       )
     }

@@ -23,8 +23,8 @@ public enum MappingField: String, Sendable, CaseIterable {
   case cpuAddress = "cpu_addr"
   case site
   case line
-  case sequence = "seq"
   case buffer
+  case sequence = "seq"
 
   /// What `dmatop dump` shows unless told otherwise.
   public static let standard: [MappingField] = [

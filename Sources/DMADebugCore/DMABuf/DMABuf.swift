@@ -84,6 +84,12 @@ public struct DMABuf: Sendable {
   /// Whether something that the trace shows holds it for sure.
   public var isHeld: Bool { !attachments.isEmpty || vmaps > 0 || kmaps > 0 || gets > puts }
 
+  /// All references that the trace shows were put. What still holds the buffer then seems to be
+  /// forgotten.
+  public var outlivesReferences: Bool {
+    isKnown && puts > 0 && puts >= gets + (descriptors > 0 ? 0 : 1)
+  }
+
   /// CPU access windows that are open.
   public var openAccesses: UInt32 { accesses.reduce(0, &+) }
 }

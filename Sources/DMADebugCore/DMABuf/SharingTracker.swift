@@ -39,6 +39,28 @@ public struct SharingTracker: Sendable {
     public internal(set) var bytes: UInt64 = 0
     public internal(set) var peak: UInt64 = 0
     public internal(set) var peakBytes: UInt64 = 0
+    /// Bytes at some moments, in order: every change at first, fewer of many.
+    public internal(set) var samples: [Sample] = []
+    private var changes: UInt64 = 0
+    private var step: UInt64 = 1
+
+    /// The bytes of an exporter's live buffers from a time on.
+    public struct Sample: Sendable {
+      public var time: UInt64
+      public var bytes: UInt64
+    }
+
+    static let maximumSamples = 64
+
+    mutating func sample(_ time: UInt64) {
+      changes += 1
+      guard changes % step == 0 else { return }
+      samples.append(Sample(time: time, bytes: bytes))
+      if samples.count > Self.maximumSamples {
+        samples = samples.enumerated().compactMap { $0.offset % 2 == 1 ? $0.element : nil }
+        step *= 2
+      }
+    }
   }
 
   private struct DeviceSize: Hashable {
@@ -186,6 +208,11 @@ public struct SharingTracker: Sendable {
     timelinesByContext.values.sorted { $0.context < $1.context }
   }
 
+  /// Whether there were fences other than the one of context 0, which each kernel makes as it boots.
+  public var hasFences: Bool {
+    timelinesByContext.count > (timelinesByContext[0] == nil ? 0 : 1)
+  }
+
   public func timeline(_ context: UInt64) -> DMATimeline? { timelinesByContext[context] }
 
   /// All ranges of IOVA, by device and address.
@@ -328,17 +355,17 @@ public struct SharingTracker: Sendable {
     let exporter = event.site != NameTable.unknown ? event.site : buffer.exporter
     let size = event.size != 0 ? event.size : buffer.size
     if exporter == buffer.exporter, size == buffer.size { return }
-    if buffer.exporter != NameTable.unknown { leave(buffer) }
+    if buffer.exporter != NameTable.unknown { leave(buffer, at: event.time) }
     change(inode) {
       $0.exporter = exporter
       $0.size = size
     }
     if exporter != NameTable.unknown, let changed = buffersByInode[inode] {
-      join(changed, isNew: buffer.exporter == NameTable.unknown)
+      join(changed, isNew: buffer.exporter == NameTable.unknown, at: event.time)
     }
   }
 
-  private mutating func join(_ buffer: DMABuf, isNew: Bool) {
+  private mutating func join(_ buffer: DMABuf, isNew: Bool, at time: UInt64) {
     guard buffer.state == .live else { return }
     if exporters[buffer.exporter] == nil, exporters.count >= Self.maximumExporters {
       untracked += 1
@@ -350,13 +377,15 @@ public struct SharingTracker: Sendable {
     exporter.bytes &+= buffer.size
     exporter.peak = max(exporter.peak, exporter.live)
     exporter.peakBytes = max(exporter.peakBytes, exporter.bytes)
+    exporter.sample(time)
     exporters[buffer.exporter] = exporter
   }
 
-  private mutating func leave(_ buffer: DMABuf) {
+  private mutating func leave(_ buffer: DMABuf, at time: UInt64) {
     guard buffer.state == .live, var exporter = exporters[buffer.exporter] else { return }
     exporter.live -= min(exporter.live, 1)
     exporter.bytes &-= min(exporter.bytes, buffer.size)
+    exporter.sample(time)
     exporters[buffer.exporter] = exporter
   }
 
@@ -396,7 +425,7 @@ public struct SharingTracker: Sendable {
   }
 
   private mutating func depart(_ buffer: DMABuf, _ state: DMABuf.State, _ event: DMAEvent) {
-    leave(buffer)
+    leave(buffer, at: event.time)
     change(buffer.inode) { $0.state = state }
     departures.append(buffer.inode)
     while departures.count - firstDeparture > Self.rememberedBuffers {
@@ -431,7 +460,7 @@ public struct SharingTracker: Sendable {
     if buffer.state == .possiblyGone, event.kind == .bufferGet || event.kind == .bufferFD {
       change(inode) { $0.state = .live }
       if let changed = buffersByInode[inode], changed.exporter != NameTable.unknown {
-        join(changed, isNew: false)
+        join(changed, isNew: false, at: event.time)
       }
     }
   }
@@ -447,9 +476,9 @@ public struct SharingTracker: Sendable {
   }
 
   /// A buffer is forgotten: what is left of it is said first.
-  private mutating func forget(_ buffer: DMABuf, at event: DMAEvent?) {
+  private mutating func forget(_ buffer: DMABuf, at event: DMAEvent) {
     leftovers(buffer)
-    leave(buffer)
+    leave(buffer, at: event.time)
     for id in buffer.attachments { removeAttachment(id) }
     for reservation in buffer.fences + buffer.pendingFences { release(reservation.fence) }
     buffersByInode[buffer.inode] = nil
@@ -457,9 +486,7 @@ public struct SharingTracker: Sendable {
 
   /// What a buffer still has although its last known reference was put.
   private mutating func leftovers(_ buffer: DMABuf) {
-    guard collectsIncidents, buffer.isKnown, buffer.puts > 0,
-      buffer.puts >= buffer.gets + (buffer.descriptors > 0 ? 0 : 1)
-    else { return }
+    guard collectsIncidents, buffer.outlivesReferences else { return }
     for id in buffer.attachments {
       guard let attachment = attachmentsByID[id], attachment.isKnown else { continue }
       var incident = SharingIncident(kind: .leakedAttachment, event: attachment.event)

@@ -198,10 +198,10 @@ struct StatReport {
       }
       lines.append(line)
     }
-    if sharing.fenceEvents > 0 {
+    if sharing.hasFences {
       lines.append(
         "fences    \(sharing.pendingFences) pending, \(sharing.fencesSignaled) signaled on "
-          + plural(sharing.timelines().count, "timeline")
+          + plural(sharing.timelines().count { $0.context != 0 }, "timeline")
       )
     }
     if sharing.iovaEvents > 0 {

@@ -14,13 +14,18 @@ extension DMADebug {
   }
 
   /// The mapping that a descriptor of dmaengine begins in: that of the client, or of the controller,
-  /// on whose behalf clients map.
+  /// on whose behalf clients map. The trace does not name the controller, and behind IOMMUs devices
+  /// have the same addresses, so more than one candidate is none.
   private func mappingOfDescriptor(_ event: DMAEvent) -> UInt32? {
-    if let slot = table.last(event.device, event.dmaAddress) { return slot }
+    var found: UInt32?
     for device in 0..<UInt32(min(devices.count, 1024)) {
-      if let slot = table.last(DeviceID(rawValue: device), event.dmaAddress) { return slot }
+      guard let slot = table.last(DeviceID(rawValue: device), event.dmaAddress),
+        table[slot].size >= event.size
+      else { continue }
+      if found != nil { return nil }
+      found = slot
     }
-    return nil
+    return found
   }
 
   /// A scatterlist was mapped after there were events of dma-bufs.

@@ -87,8 +87,12 @@ public struct Judge {
   /// What is wrong, to be taken by whoever calls.
   private var verdicts: [Verdict] = []
 
+  /// What it says of sharing.
+  public var buffers: BufferJudge
+
   public init(_ generation: KernelGeneration, options: Options = Options()) {
     self.options = options
+    buffers = BufferJudge(leakMinimum: options.leakMinimum)
     comparesAttributes = generation.comparesAttributes
   }
 
@@ -133,12 +137,12 @@ public struct Judge {
 
   /// Whether there are verdicts to take.
   @inline(__always)
-  public var hasVerdicts: Bool { !verdicts.isEmpty }
+  public var hasVerdicts: Bool { !verdicts.isEmpty || buffers.hasVerdicts }
 
   /// Gives up what was found since the last call.
   public mutating func takeVerdicts() -> [Verdict] {
     defer { verdicts.removeAll() }
-    return verdicts
+    return buffers.hasVerdicts ? verdicts + buffers.takeVerdicts() : verdicts
   }
 
   /// A mistake beyond the kernel's rules.

@@ -64,8 +64,9 @@ extension Rule {
       # Rules of dmatop lint
 
       Made by `dmatop rules --format markdown`; a test holds this file against it. `DMA0xx` are the
-      checks of the kernel, `DMA1xx` go beyond them, `TRC0xx` are about the evidence. Ids and names
-      are for ever. The examples are in `fixtures/rules/` as traces; `dmatop explain ID` shows them too.
+      checks of the kernel, `DMA1xx` go beyond them, `DMA2xx` are about buffers that are shared (dma-buf,
+      fences, IOVA ranges, dmaengine), `TRC0xx` are about the evidence. Ids and names are for ever. The
+      examples are in `fixtures/rules/` as traces; `dmatop explain ID` shows them too.
 
       | id | name | severity | |
       |---|---|---|---|

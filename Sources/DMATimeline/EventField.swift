@@ -21,6 +21,13 @@ public enum EventField: String, Sendable, CaseIterable {
   case driver
   case caller
   case action
+  case inode = "ino"
+  case attachment
+  case subject = "name"
+  case context
+  case sequence = "seqno"
+  case descriptor = "fd"
+  case cookie
   case text
 
   /// What `dmatop dump --events` shows unless told otherwise.
@@ -31,7 +38,7 @@ public enum EventField: String, Sendable, CaseIterable {
 
   public var isNumeric: Bool {
     switch self {
-    case .task, .kind, .device, .direction, .attributes, .driver, .caller, .text: false
+    case .task, .kind, .device, .direction, .attributes, .driver, .caller, .subject, .text: false
     default: true
     }
   }
@@ -55,10 +62,17 @@ public enum EventField: String, Sendable, CaseIterable {
     case .attributes: "DMA_ATTR_… flags"
     case .sgCallEntries: "entries of the list"
     case .sgMappedEntries: "segments that were mapped"
-    case .driver: "driver that binds"
+    case .driver: "driver that binds, or that a fence is of"
     case .caller: "who asked for the map error"
     case .action: "number of a bus notification"
-    case .text: "text of a trace marker"
+    case .inode: "inode of a dma-buf"
+    case .attachment: "pointer to an attachment, or its hash"
+    case .subject: "exporter, timeline of a fence, or channel"
+    case .context: "context of a fence"
+    case .sequence: "sequence number of a fence"
+    case .descriptor: "file descriptor of a dma-buf"
+    case .cookie: "cookie of a descriptor of dmaengine"
+    case .text: "text of a trace marker; what is said of a dma-buf, fence or channel"
     }
   }
 
@@ -82,6 +96,8 @@ public enum EventField: String, Sendable, CaseIterable {
     case .driver(let driver): .text(names.drivers.string(driver))
     case .symbol(let symbol): .text(names.symbols.string(symbol))
     case .markerText: .text(String(decoding: batch.markerText(event), as: UTF8.self))
+    case .subject: Self.subject(event, names).map { .text($0) } ?? .none
+    case .sharingText: .text(Self.sharingText(event, names))
     }
   }
 
@@ -101,7 +117,8 @@ public enum EventField: String, Sendable, CaseIterable {
     case .kind: return .kind(event.kind)
     case .device: return event.device == .unknown ? .none : .device(event.device.rawValue)
     case .direction:
-      return event.kind.isCall && !event.flags.contains(.noDirection)
+      return (event.kind.isCall || event.kind.hasSharingDirection)
+        && !event.flags.contains(.noDirection)
         ? .direction(event.direction) : .none
     case .dmaAddress: return dmaAddress(event, batch)
     case .size: return size(event, batch)
@@ -111,7 +128,9 @@ public enum EventField: String, Sendable, CaseIterable {
       case .alloc, .free, .allocPages, .freePages, .mapSingleCheck: return .address(event.address)
       default: return .none
       }
-    case .attributes: return event.kind.isCall ? .attributes(event.attributes) : .none
+    case .attributes:
+      return event.kind.isCall || event.kind.isIOVA && event.kind.hasSharingDirection
+        ? .attributes(event.attributes) : .none
     case .sgCallEntries:
       switch event.kind {
       case .mapSG: return .number(UInt64(event.requestedEntries))
@@ -121,13 +140,60 @@ public enum EventField: String, Sendable, CaseIterable {
       }
     case .sgMappedEntries:
       return event.kind == .mapSG ? .number(UInt64(event.mappedEntries)) : .none
-    case .driver: return event.kind == .driverProbe ? .driver(event.driver.rawValue) : .none
+    case .driver:
+      return event.kind == .driverProbe || event.kind.isFence && event.driver != .unknown
+        ? .driver(event.driver.rawValue) : .none
     case .caller:
       return event.kind == .mappingError && event.site != NameTable.unknown
         ? .symbol(event.site) : .none
     case .action: return event.kind == .busNotify ? .number(event.address) : .none
-    case .text: return event.kind == .marker ? .markerText : .none
+    case .inode:
+      if event.kind == .fenceAdd { return .number(event.dmaAddress) }
+      return event.kind.isBuffer ? .number(event.address) : .none
+    case .attachment:
+      return event.kind.isBuffer && event.dmaAddress != 0 ? .address(event.dmaAddress) : .none
+    case .subject: return event.kind.isSharing ? .subject : .none
+    case .context: return event.kind.isFence ? .number(event.address) : .none
+    case .sequence: return event.kind.isFence ? .number(event.size) : .none
+    case .descriptor:
+      switch event.kind {
+      case .bufferFD, .bufferGet: return .number(UInt64(event.mappedEntries))
+      default: return .none
+      }
+    case .cookie:
+      switch event.kind {
+      case .descriptorSubmit, .descriptorComplete, .channelStatus: return .number(event.address)
+      default: return .none
+      }
+    case .text:
+      if event.kind.isSharing { return .sharingText }
+      return event.kind == .marker ? .markerText : .none
     }
+  }
+
+  /// What the other standard columns do not show of an event of a buffer, fence or channel.
+  public static func sharingText(_ event: DMAEvent, _ names: borrowing TraceNames) -> String {
+    var words: [String] = []
+    for field in [
+      .inode, .descriptor, .attachment, .driver, .context, .sequence, .cookie,
+    ] as [EventField] {
+      switch field.rawValue(of: event, number: 0, in: EventBatch()) {
+      case .number(let number): words.append("\(field.rawValue)=\(number)")
+      case .address(let address):
+        words.append("\(field.rawValue)=\(FieldValue.address(address).display)")
+      case .driver(let driver): words.append("\(field.rawValue)=\(names.drivers.string(driver))")
+      default: break
+      }
+    }
+    if event.kind == .fenceAdd { words.append("usage=\(event.mappedEntries)") }
+    if event.flags.contains(.dynamic) { words.append("dynamic") }
+    if let name = names.subject(of: event) { words.append(String(decoding: name, as: UTF8.self)) }
+    return words.joined(separator: " ")
+  }
+
+  /// Exporter, timeline or channel.
+  public static func subject(_ event: DMAEvent, _ names: borrowing TraceNames) -> String? {
+    names.subject(of: event).map { String(decoding: $0, as: UTF8.self) }
   }
 
   private func dmaAddress(_ event: DMAEvent, _ batch: borrowing EventBatch) -> EventValue {
@@ -137,7 +203,9 @@ public enum EventField: String, Sendable, CaseIterable {
     case .unmapSG, .mapSGError, .marker, .driverProbe, .busNotify, .driverUnbind, .mapSingleCheck,
       .deviceDescription, .lost, .other:
       return .none
+    case .descriptorPrepare: return .address(event.dmaAddress)
     default:
+      if event.kind.isSharing, !event.kind.isIOVA { return .none }
       return .address(event.dmaAddress)
     }
   }
@@ -152,13 +220,14 @@ public enum EventField: String, Sendable, CaseIterable {
       .deviceDescription, .iommuFault, .other:
       return .none
     default:
+      if event.kind.isFence { return .none }
       return .number(event.size)
     }
   }
 
   private func physicalAddress(_ event: DMAEvent, _ batch: borrowing EventBatch) -> EventValue {
     switch event.kind {
-    case .mapPage, .mapPhys, .mapResource: return .address(event.address)
+    case .mapPage, .mapPhys, .mapResource, .iovaLink: return .address(event.address)
     default:
       return event.physicalCount > 0 ? .address(batch.physicalAddress(event, 0)) : .none
     }
@@ -183,6 +252,10 @@ public enum EventValue: Sendable, BitwiseCopyable {
   case symbol(UInt32)
   /// ``EventBatch/markerText(_:)``
   case markerText
+  /// ``EventField/subject(_:_:)``
+  case subject
+  /// ``EventField/sharingText(_:_:)``
+  case sharingText
 }
 
 extension DMAEvent.Kind {

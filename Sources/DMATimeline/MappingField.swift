@@ -23,6 +23,7 @@ public enum MappingField: String, Sendable, CaseIterable {
   case cpuAddress = "cpu_addr"
   case site
   case line
+  case buffer
   case sequence = "seq"
 
   /// What `dmatop dump` shows unless told otherwise.
@@ -66,6 +67,7 @@ public enum MappingField: String, Sendable, CaseIterable {
     case .site: "where it was mapped, or where its map error was checked"
     case .line: "line or record of the map event"
     case .sequence: "position in the order of mapping"
+    case .buffer: "inode of the dma-buf that it maps, as far as the trace tells"
     }
   }
 
@@ -111,6 +113,7 @@ public enum MappingField: String, Sendable, CaseIterable {
     case .site: return context.site(of: mapping).map { .text($0) } ?? .none
     case .line: return .number(mapping.line)
     case .sequence: return .number(mapping.sequence)
+    case .buffer: return context.engine.buffer(of: mapping).map { .number($0.inode) } ?? .none
     }
   }
 

@@ -10,7 +10,7 @@ public enum Moment: Sendable, Equatable {
   case time(String)
   /// Just after the first trace marker that begins with this text.
   case marker(String)
-  /// Just after the marker `dma-api: snapshot NAME`.
+  /// Just after the marker `dma-api: snapshot NAME` or `dma-buf: snapshot NAME`.
   case snapshot(String)
 
   /// Why a text names no moment.

@@ -205,6 +205,14 @@ public struct Replay {
     if state.eventCount == 0 { state.noteLiveMappings() }
   }
 
+  /// Makes the engine keep mistakes in sharing for ``takeIncidents()``.
+  public mutating func collectIncidents() {
+    state.collectsIncidents = true
+  }
+
+  /// Gives up the mistakes in sharing since the last call.
+  public mutating func takeIncidents() -> [SharingIncident] { state.takeIncidents() }
+
   /// Tells the engine that the trace is over.
   public mutating func finish() {
     state.finish(names: names)
@@ -285,8 +293,7 @@ public struct Replay {
     switch moment {
     case .marker(let beginning): return text.hasPrefix(beginning)
     case .snapshot(let name):
-      guard text.hasPrefix("dma-api: snapshot ") else { return false }
-      return text.dropFirst("dma-api: snapshot ".count) == name
+      return text == "dma-api: snapshot " + name || text == "dma-buf: snapshot " + name
     default: return false
     }
   }

@@ -31,8 +31,30 @@ struct EventCode: Equatable {
     return DMAEvent.Kind(rawValue: UInt8(truncatingIfNeeded: rawValue))
   }
 
+  /// Where the kinds of ``sharingKind`` begin.
+  private static let firstSharing: UInt32 = 256
+
+  /// The kind of an event of a dma-buf, fence, IOVA range or channel.
+  var sharingKind: DMAEvent.Kind? {
+    guard rawValue >= Self.firstSharing else { return nil }
+    return DMAEvent.Kind(rawValue: UInt8(truncatingIfNeeded: rawValue &- Self.firstSharing))
+  }
+
   private init(rawValue: UInt32) {
     self.rawValue = rawValue
+  }
+
+  private init(sharing kind: DMAEvent.Kind) {
+    rawValue = Self.firstSharing + UInt32(kind.rawValue)
+  }
+
+  /// The code of a function whose probes show what no tracepoint does, by its name.
+  init?(function name: UnsafeBufferPointer<UInt8>) {
+    for (known, kind) in Self.sharing where Self.equals(name, known) {
+      self.init(sharing: kind)
+      return
+    }
+    return nil
   }
 
   init(cached: UInt32) {
@@ -50,7 +72,7 @@ struct EventCode: Equatable {
     if cursor.find(UInt8(ascii: ":")) {
       let system = cursor.text(from: start)
       cursor.at += 1
-      for known in Self.understoodSystems where Self.equals(system, known) {
+      if Self.equals(system, "iommu") {
         self = cursor.isAt("io_page_fault") ? .pageFault : .understood
         return
       }
@@ -62,7 +84,9 @@ struct EventCode: Equatable {
       self = code
       return
     }
-    if cursor.isAt("dma_buf_") || cursor.isAt("dma_fence_") {
+    if let code = EventCode(function: bare) {
+      self = code
+    } else if cursor.isAt("dma_buf_") || cursor.isAt("dma_fence_") {
       self = .understood
     } else if cursor.isAt("PERF_RECORD_") {
       self = .record
@@ -76,8 +100,6 @@ struct EventCode: Equatable {
   private static func equals(_ name: UnsafeBufferPointer<UInt8>, _ known: StaticString) -> Bool {
     known.withUTF8Buffer { $0.elementsEqual(name) }
   }
-
-  private static let understoodSystems: [StaticString] = ["dma_buf", "dma_fence", "iommu"]
 
   private static let names: [(StaticString, EventCode)] = [
     ("dma_map_page", EventCode(.mapPage)),
@@ -122,5 +144,56 @@ struct EventCode: Equatable {
     ("really_probe", .bindProbe),
     ("driver_unbind", .unbindProbe),
     ("device_unbind_cleanup", .unbindProbe),
+  ]
+
+  private static let sharing: [(StaticString, DMAEvent.Kind)] = [
+    ("dma_buf_export", .bufferExport),
+    ("dma_buf_fd", .bufferFD),
+    ("dma_buf_get", .bufferGet),
+    ("dma_buf_put", .bufferPut),
+    ("dma_buf_mmap", .bufferMmap),
+    ("dma_buf_mmap_internal", .bufferMmapInternal),
+    ("dma_buf_dynamic_attach", .bufferAttach),
+    ("dma_buf_detach", .bufferDetach),
+    ("dma_buf_map_attachment", .bufferMapAttachment),
+    ("dma_buf_unmap_attachment", .bufferUnmapAttachment),
+    ("dma_buf_pin", .bufferPin),
+    ("dma_buf_unpin", .bufferUnpin),
+    ("dma_buf_move_notify", .bufferMoveNotify),
+    ("dma_buf_invalidate_mappings", .bufferMoveNotify),
+    ("dma_buf_begin_cpu_access", .bufferBeginAccess),
+    ("dma_buf_end_cpu_access", .bufferEndAccess),
+    ("dma_buf_vmap", .bufferVmap),
+    ("dma_buf_vunmap", .bufferVunmap),
+    ("dma_buf_kmap", .bufferKmap),
+    ("dma_buf_kmap_atomic", .bufferKmap),
+    ("dma_buf_kunmap", .bufferKunmap),
+    ("dma_buf_kunmap_atomic", .bufferKunmap),
+    ("dma_buf_access", .bufferAccess),
+    ("dma_fence_init", .fenceInit),
+    ("dma_fence_emit", .fenceEmit),
+    ("dma_fence_enable_signal", .fenceEnableSignal),
+    ("dma_fence_signaled", .fenceSignaled),
+    ("dma_fence_wait_start", .fenceWaitStart),
+    ("dma_fence_wait_end", .fenceWaitEnd),
+    ("dma_fence_destroy", .fenceDestroy),
+    ("dma_resv_add_fence", .fenceAdd),
+    ("dma_iova_try_alloc", .iovaAlloc),
+    ("dma_iova_link", .iovaLink),
+    ("dma_iova_sync", .iovaSync),
+    ("dma_iova_unlink", .iovaUnlink),
+    ("dma_iova_destroy", .iovaDestroy),
+    ("dma_iova_free", .iovaFree),
+    ("dma_request_chan", .channelRequest),
+    ("dmaengine_slave_config", .channelConfigure),
+    ("dmaengine_prep", .descriptorPrepare),
+    ("dmaengine_submit", .descriptorSubmit),
+    ("dma_async_issue_pending", .channelIssuePending),
+    ("dmaengine_callback", .descriptorComplete),
+    ("dmaengine_tx_status", .channelStatus),
+    ("dmaengine_terminate", .channelTerminate),
+    ("dmaengine_terminate_sync", .channelTerminate),
+    ("dmaengine_terminate_async", .channelTerminate),
+    ("dma_release_channel", .channelRelease),
   ]
 }

@@ -54,9 +54,11 @@ extension TextDecoder {
       cursor.skipSpaces()
       if cursor.isAt("IOMMU:") { return understood(cursor, &event, &batch) }
     default:
+      if let kind = code.sharingKind { return sharing(kind, cursor, &event, &batch) }
       cursor.skipSpaces()
       if cursor.byte == UInt8(ascii: "(") {
         let function = Self.probedFunction(cursor)
+        if let kind = function.sharingKind { return sharing(kind, cursor, &event, &batch) }
         if function != .foreign { return probe(function, cursor, &event, &batch) }
       }
     }
@@ -168,7 +170,7 @@ extension TextDecoder {
     return .malformed
   }
 
-  /// A dma_buf, dma_fence or iommu event. What device it names is all that is read of it.
+  /// An iommu event, or one of dma_buf that is new. What device it names is all that is read of it.
   private mutating func understood(
     _ start: Cursor,
     _ event: inout DMAEvent,
@@ -254,7 +256,12 @@ extension TextDecoder {
     } else if cursor.skip("device_unbind_cleanup") {
       code = .unbindProbe
     } else {
-      return .foreign
+      let name = cursor.at
+      while !cursor.isAtEnd, cursor.byte != UInt8(ascii: "+"), cursor.byte != UInt8(ascii: ")"),
+        cursor.byte != 0x20
+      { cursor.at += 1 }
+      guard let function = EventCode(function: cursor.text(from: name)) else { return .foreign }
+      code = function
     }
     // Not a longer name, and not `(caller+0x1c4/0x3e0 <- function)` of a return probe.
     guard cursor.byte == UInt8(ascii: "+") || cursor.byte == UInt8(ascii: ")") else {

@@ -42,9 +42,12 @@ struct TextDecoder {
   var symbolCache = NameCache()
   var commCache = NameCache()
   var driverCache = NameCache()
+  var exporterCache = NameCache()
+  var timelineCache = NameCache()
+  var channelCache = NameCache()
   var taskCache = TaskCache()
 
-  /// Bit n: an event with kind number n was delivered.
+  /// Bit n: an event with kind number n was delivered; the last bit is that of all higher numbers.
   private var kinds: UInt64 = 0
   private(set) var delivered: UInt64 = 0
   private var deliveredDMA: UInt64 = 0
@@ -215,7 +218,7 @@ struct TextDecoder {
   mutating func deliver(_ event: DMAEvent, _ batch: inout EventBatch) {
     batch.events.append(event)
     delivered &+= 1
-    kinds |= 1 << UInt64(event.kind.rawValue)
+    kinds |= 1 &<< UInt64(min(event.kind.rawValue, 63))
     if event.kind.rawValue <= DMAEvent.Kind.syncSGForDevice.rawValue { deliveredDMA &+= 1 }
     stacks.note(event, delivered: delivered)
   }
@@ -258,6 +261,6 @@ struct TextDecoder {
   }
 
   private func has(_ kind: DMAEvent.Kind) -> Bool {
-    kinds & (1 << UInt64(kind.rawValue)) != 0
+    kind.rawValue < 63 && kinds & (1 &<< UInt64(kind.rawValue)) != 0
   }
 }

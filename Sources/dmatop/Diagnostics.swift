@@ -100,6 +100,18 @@ enum Diagnostics {
     return lines
   }
 
+  /// Why a question about buffers has no answer, when the trace shows none.
+  static func noBuffers(_ path: String, _ replay: Replay) -> String? {
+    guard replay.engine.sharing.bufferEvents == 0 else { return nil }
+    let generation = replay.engine.configuration.generation
+    let hint =
+      generation.isAtLeast("7.0")
+      ? "record them with: trace-cmd record -e dma -e dma_buf"
+      : "kernels before 7.0 have none; probes can stand in for them (see docs/RECORDING.md)"
+    return "dmatop: \(displayName(path)): the trace has no dma_buf events"
+      + (replay.isAtEnd ? "" : " up to here") + "; \(hint)"
+  }
+
   /// The reasons and their counts, or `nil` when all was decided.
   static func sentence(_ undecided: Undecided) -> String? {
     let parts = undecided.reasons.filter { $0.count > 0 }

@@ -47,6 +47,8 @@ import Testing
         "all_errors": "0\n", "disabled": "N\n", "driver_filter": "", "dump": "",
         "error_count": "0\n", "min_free_entries": "65536\n", "nr_total_entries": "65536\n",
         "num_errors": "1\n", "num_free_entries": "65536\n",
+        "bufinfo": "\nDma-buf Objects:\nsize    \tflags   \tmode    \tcount   \texp_name\tino     "
+          + "\tname\n\nTotal 0 objects, 0 bytes\n",
       ]
     )
   }
@@ -80,7 +82,7 @@ import Testing
     for file in [VirtualFile.errorCount, .minFreeEntries, .nrTotalEntries, .numFreeEntries] {
       #expect(engine.write(file, Array("1".utf8)) == .permissionDenied)
     }
-    for file in [VirtualFile.disabled, .dump] {
+    for file in [VirtualFile.disabled, .dump, .bufinfo] {
       #expect(engine.write(file, Array("1".utf8)) == .invalidArgument)
     }
   }

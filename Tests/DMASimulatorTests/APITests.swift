@@ -361,9 +361,10 @@ import Testing
     let listed = APITable.groups.flatMap(\.functions)
     #expect(Set(listed) == Set(APIFunction.allCases))
     #expect(listed.count == APIFunction.allCases.count)
-    let source = Fixtures.lines(Fixtures.root + "/Tests/DMASimulatorTests/APITests.swift")
     for group in APITable.groups {
-      guard let start = source.firstIndex(where: { $0.contains("func \(group.test)(") }) else {
+      let names = group.test.split(separator: ".")
+      let source = Fixtures.lines(Fixtures.root + "/Tests/DMASimulatorTests/\(names[0]).swift")
+      guard let start = source.firstIndex(where: { $0.contains("func \(names[1])(") }) else {
         Issue.record("no test \(group.test)")
         continue
       }

@@ -41,6 +41,17 @@ import Testing
       scenario.devices.append(Scenario.NamedDevice(label: "dev1", options: other))
       var workload = WorkloadOptions(kind, device: device.name)
       workload.mode = mode
+      if [.camera, .gpu, .dmaengine].contains(kind) {
+        // Those that take part are like the first one.
+        for (number, label) in ["dev2", "dev3"].enumerated() {
+          var partner = device
+          partner.name = "0000:0\(3 + number):00.0"
+          partner.driver = "partner\(number)"
+          scenario.devices.append(Scenario.NamedDevice(label: label, options: partner))
+        }
+        (workload.encoder, workload.display) = ("0000:03:00.0", "0000:04:00.0")
+        workload.controller = "0000:03:00.0"
+      }
       scenario.workloads = [workload]
       return scenario
     }
@@ -65,7 +76,7 @@ import Testing
   func everyMistakeHasItsEffect(_ place: Place) {
     var seen = Set<Fault>()
     for fault in Fault.allCases {
-      var scenario = place.scenario(.nic)
+      var scenario = place.scenario(Self.kind(fault))
       scenario.faults = [FaultPlan(fault)]
       let run = SimulatedRun(scenario, eventLimit: 600)
       let injected = run.simulation.injector?.injected ?? []
@@ -78,16 +89,75 @@ import Testing
     #expect(seen.count > 25)
   }
 
+  /// A driver that can make a mistake.
+  private static func kind(_ fault: Fault) -> WorkloadOptions.Kind {
+    switch fault {
+    case .leakedAttachment, .detachWhileMapped, .unmapAttachmentTwice, .unbalancedVmap,
+      .unbalancedKmap, .unbalancedPin, .leakedBuffer, .unendedCPUAccess, .cpuAccessOutside,
+      .accessBeforeFence, .useAfterPut, .ignoredMove, .fenceNeverSignaled, .fenceDeadlock,
+      .leakedRange, .unsyncedRange, .useAfterUnlink:
+      .camera
+    case .releaseInFlight, .unmapInFlight, .neverIssued: .dmaengine
+    default: .nic
+    }
+  }
+
   @Test func everyMistakeIsMadeSomewhere() {
     var made = Set<Fault>()
     for place in Place.all {
-      var scenario = place.scenario(.nic)
-      scenario.faults = Fault.allCases.map { FaultPlan($0) }
-      let run = SimulatedRun(scenario, eventLimit: 6000)
-      made.formUnion(run.simulation.injector?.injected.map(\.fault) ?? [])
-      #expect(run.verdict.problems == [], "\(scenario.name)")
+      for kind in [WorkloadOptions.Kind.nic, .camera, .gpu, .dmaengine] {
+        var scenario = place.scenario(kind)
+        scenario.faults = Fault.allCases.map { FaultPlan($0) }
+        let run = SimulatedRun(scenario, eventLimit: 6000)
+        made.formUnion(run.simulation.injector?.injected.map(\.fault) ?? [])
+        #expect(run.verdict.problems == [], "\(scenario.name)")
+      }
     }
-    #expect(made == Set(Fault.allCases))
+    #expect(made == Set(Fault.allCases), "\(Set(Fault.allCases).subtracting(made))")
+  }
+
+  /// Devices of different back ends share buffers: what one writes the others read.
+  @Test(arguments: [true, false])
+  func sharedBuffersAreRightBetweenAllBackEnds(_ isCoherent: Bool) {
+    let backends = DeviceOptions.Backend.allCases
+    for kind in [WorkloadOptions.Kind.camera, .gpu] {
+      for producer in backends {
+        for consumer in backends {
+          var scenario = Place(backend: producer, isCoherent: isCoherent).scenario(kind)
+          scenario.devices[2].options.backend = consumer
+          scenario.devices[3].options.backend = consumer
+          // The consumer may see the caches although the producer does not.
+          scenario.devices[3].options.isCoherent = true
+          let run = SimulatedRun(scenario, eventLimit: 2000)
+          let name: Comment = "\(kind) \(producer) \(consumer) \(isCoherent)"
+          #expect(run.simulation.machine.observations.isEmpty, name)
+          #expect(run.outcome.mistakes.isEmpty, name)
+          #expect(
+            run.simulation.machine.calls[APIFunction.dmaBufExport.rawValue] > 0
+              || run.simulation.machine.calls[APIFunction.dmaHeapBufferAlloc.rawValue] > 0,
+            name
+          )
+        }
+      }
+    }
+  }
+
+  /// Stale bytes appear when a mistake says so, and only then.
+  @Test(arguments: Place.all)
+  func staleBytesOfSharedBuffersHaveACause(_ place: Place) {
+    for fault in [Fault.cpuAccessOutside, .unendedCPUAccess, .accessBeforeFence, .ignoredMove] {
+      var scenario = place.scenario(.camera)
+      scenario.faults = [FaultPlan(fault, perMillion: 100_000)]
+      let run = SimulatedRun(scenario, eventLimit: 3000)
+      let injected = run.simulation.injector?.injected ?? []
+      let observed = run.simulation.machine.observations
+      #expect(run.verdict.problems == [], "\(scenario.name) \(fault.name)")
+      for observation in observed { #expect(observation.fault != nil, "\(fault.name)") }
+      for made in injected {
+        let kinds = Set(observed.filter { $0.fault == made.number }.map(\.kind))
+        #expect(kinds.isEmpty == made.observations.isEmpty, "\(scenario.name) \(fault.name)")
+      }
+    }
   }
 
   /// The verdict itself can fail: what was done is not what is said to have been done.

@@ -60,6 +60,17 @@ import Testing
     ("x = &y", "x:3:5: & is for arguments"),
     ("sg_set_page(sg_alloc_table(1), 1, 0, 0, 0)", "x:3:1: the list has no entry 1"),
     ("cpu_write(0, 0xffffffffffff, 1)", "x:3:1: at most 16 MiB"),
+    ("dma_buf_put(1)", "x:3:1: a buffer is wanted"),
+    ("dma_heap_buffer_alloc(\"magic\", 1)", "x:3:1: a heap is wanted"),
+    ("dma_buf_export(\"a\", \"magic\", 1)", "x:3:1: operations are those of struct dma_buf_ops"),
+    ("dma_buf_export(\"a\", \"all\", 0)", "x:3:1: 1 byte to 64 MiB"),
+    ("dma_buf_pin(d)", "x:3:1: an attachment is wanted"),
+    ("dma_fence_put(1)", "x:3:1: a fence is wanted"),
+    ("dma_resv_lock(1)", "x:3:1: a reservation object is wanted"),
+    ("dma_use_iova(1)", "x:3:1: a range is wanted"),
+    ("dmaengine_submit(1)", "x:3:1: a descriptor is wanted"),
+    ("dma_release_channel(1)", "x:3:1: a channel is wanted"),
+    ("dma_fence_signal()", "x:3:1: dma_fence_signal() takes 1 arguments, not 0"),
   ])
   func wrongCallsAreSaidWhere(_ call: String, _ message: String) throws {
     let scenario = try Scenario(text: "device d\ncalls\n\(call)\nend", name: "x")
@@ -105,6 +116,51 @@ import Testing
         let run = SimulatedRun(try Scenario(text: lines.joined(separator: "\n"), name: "hostile"))
         #expect(run.simulation.failure == nil, "\(run.simulation.failure?.description ?? "")")
       }
+    }
+  }
+
+  /// The same of what devices share: each order and each number.
+  @Test func hostileSharingDoesNoHarm() throws {
+    let numbers = ["0", "1", "4095", "4096", "0x7fffffffffffffff", "0xffffffffffffffff"]
+    for backend in ["direct", "swiotlb", "iommu", "ops"] {
+      var lines = [
+        "device d backend=\(backend) coherent=no", "calls",
+        "n = dma_heap_buffer_alloc(\"system\", 8192)",
+        "a = dma_buf_dynamic_attach(n, d)", "s = dma_buf_map_attachment(a, DMA_TO_DEVICE)",
+        "t = sg_alloc_table(1)", "r = dma_buf_resv(n)", "c = dma_request_chan(d, d)",
+        "dma_fence_init(&f, \"x\", \"y\", 1, 1)", "k = fence_callback()",
+      ]
+      for a in numbers {
+        for b in numbers {
+          lines += [
+            "dma_buf_unmap_attachment(a, t, DMA_FROM_DEVICE)", "dma_buf_unpin(a)",
+            "h = dma_heap_buffer_alloc(\"carveout\", \(a))", "g = dma_buf_get(\(a))",
+            "e = dma_buf_mmap(n, &v, \(a), \(b))", "e = dma_buf_mmap_internal(n, &v, \(b))",
+            "p = dma_buf_kmap(n, \(a))", "dma_buf_kunmap(n, \(a), \(b))",
+            "dma_buf_kunmap_atomic(n, \(b), \(a))", "dma_buf_vunmap(n, \(a))", "close(\(a))",
+            "dma_resv_reserve_fences(r, \(a))", "dma_resv_add_fence(r, f, DMA_RESV_USAGE_READ)",
+            "x = dma_resv_wait_timeout(r, 3, 1, \(a) & 1023)", "dma_fence_set_error(f, \(b))",
+            "x = dma_buf_import_sync_file(n, \(a), \(b))", "dma_resv_unlock(r)",
+            "x = dma_fence_context_alloc(\(a))", "dma_fence_init(&o, \"x\", \"y\", \(a), \(b))",
+            "dma_fence_put(o)", "dma_fence_put(o)", "x = dma_iova_try_alloc(d, &i, \(a), \(b))",
+            "x = dma_iova_link(d, i, \(a), \(b), \(a), 0, 0)",
+            "x = dma_iova_sync(d, i, \(a), \(b))",
+            "dma_iova_unlink(d, i, \(a), \(b), 0, 0)", "dma_iova_destroy(d, i, \(b), 0, 0)",
+            "dma_iova_free(d, i)", "x = dmaengine_slave_config(c, 2, \(a), 4, \(b))",
+            "q = dmaengine_prep_dma_memcpy(c, \(a), \(b), 4096, 0)", "y = dmaengine_submit(q)",
+            "q = dmaengine_prep_dma_cyclic(c, \(a), 4096, 64, 2, 0)",
+            "x = dmaengine_tx_status(c, \(a), &l)", "dma_async_issue_pending(c)", "wait_us(50)",
+            "dmaengine_terminate_async(c)", "dmaengine_synchronize(c)",
+          ]
+        }
+      }
+      lines += [
+        "dma_release_channel(c)", "dma_release_channel(c)", "dma_buf_put(n)", "dma_buf_put(n)",
+        "dma_buf_detach(n, a)", "dma_buf_detach(n, a)", "dma_fence_put(f)", "end",
+      ]
+      let run = SimulatedRun(try Scenario(text: lines.joined(separator: "\n"), name: "hostile"))
+      let failure = run.simulation.failure
+      #expect(failure == nil, "\(failure?.description ?? "")")
     }
   }
 

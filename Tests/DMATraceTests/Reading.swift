@@ -98,7 +98,7 @@ struct Reading {
       device: names.devices.string(event.device.rawValue),
       driver: names.drivers.string(event.driver.rawValue),
       task: names.tasks.string(event.task),
-      site: names.symbols.string(event.site),
+      site: names.subject(of: event).map { String(decoding: $0, as: UTF8.self) } ?? "?",
       text: isMarker ? String(decoding: batch.markerText(event), as: UTF8.self) : "",
       addresses: segments.map { batch.segmentAddress(event, $0) },
       lengths: segments.map { batch.segmentLength(event, $0) },

@@ -26,7 +26,8 @@ import Testing
     var words = ["\(event.kind) \(event.direction) \(event.flags.rawValue) \(event.caller)"]
     words.append("\(event.cpu) \(event.pid) \(names.tasks.string(event.task)) \(event.time)")
     words.append(names.devices.string(event.device.rawValue))
-    words.append(names.drivers.string(event.driver.rawValue) + names.symbols.string(event.site))
+    words.append(names.drivers.string(event.driver.rawValue))
+    words.append(names.subject(of: event).map { String(decoding: $0, as: UTF8.self) } ?? "?")
     words.append(names.stacks[event.stack].map { names.symbols.string($0) }.joined(separator: "<"))
     words.append("\(event.attributes.rawValue) \(event.dmaAddress) \(event.size)")
     // The mask of the device stands where a bounce has no other address.

@@ -67,6 +67,7 @@ extension DMADebug {
       devices[device].hidden += hidden
     }
     lists.setEntries(list, live: live, hidden: hidden)
+    if sharing.bufferEvents > 0 { noteSharedMap(list, event) }
   }
 
   /// `debug_dma_unmap_sg`. The trace gives the pages; the segments are those of the mapped list.
@@ -124,6 +125,7 @@ extension DMADebug {
       }
       checkUnmap(reference, event, names)
     }
+    if sharing.bufferEvents > 0 { sharing.unlink(list) }
     let hidden = lists.chosen(list)
     for _ in 0..<hidden { pool.give() }
     devices[state(of: event.device)].hidden -= min(hidden, devices[state(of: event.device)].hidden)

@@ -56,6 +56,8 @@ public struct DMADebug: Sendable {
   var directMap = DirectMap()
   /// What a marker told about the kernel's address space.
   var layout: KernelLayout?
+  /// What dma-debug knows nothing of: dma-bufs, fences, IOVA ranges, channels.
+  public internal(set) var sharing = SharingTracker()
   var filter: DriverFilter
 
   /// Everything is disabled for good: `dma_debug=off`, or out of memory.
@@ -230,7 +232,8 @@ public struct DMADebug: Sendable {
   /// Bytes that a copy takes when everything in it has changed, about.
   public var approximateBytes: Int {
     table.entries.count * (MemoryLayout<Mapping>.stride + 48) + cachelines.approximateBytes
-      + lists.approximateBytes + devices.count * MemoryLayout<DeviceState>.stride + (1 << 12)
+      + lists.approximateBytes + sharing.approximateBytes
+      + devices.count * MemoryLayout<DeviceState>.stride + (1 << 12)
   }
 
   // MARK: Before the first event
@@ -290,6 +293,7 @@ public struct DMADebug: Sendable {
     default:
       if isDisabled {
         if event.kind == .marker { marker(event, batch, names) }
+        if event.kind.isSharing { share(event) }
         return
       }
       applyCall(event, batch, names)
@@ -314,7 +318,7 @@ public struct DMADebug: Sendable {
     case .mappingError: mappingErrorHook(event, names)
     case .marker: marker(event, batch, names)
     case .mapSingleCheck: checkMapSingle(event, names)
-    default: break
+    default: if event.kind.isSharing { share(event) }
     }
   }
 
@@ -327,6 +331,7 @@ public struct DMADebug: Sendable {
     for device in leaving {
       released(device.event.device, device.event, number: device.number, names)
     }
+    if !sharing.isEmpty { sharing.finish(lists: lists) }
   }
 
   /// A marker of user space may write a virtual file: `dma-api: write FILE VALUE`.
@@ -353,6 +358,7 @@ public struct DMADebug: Sendable {
   private mutating func eventsLost() {
     losses += 1
     lossSequence = table.nextSequence
+    if !sharing.isEmpty { sharing.eventsLost() }
   }
 
   // MARK: Errors

@@ -28,6 +28,8 @@ public struct KernelGeneration: Sendable, Equatable {
   public let silentOnCoherentMachines: Bool
   /// CPU addresses are printed with a doubled `0x` (6.12.48).
   public let doublesCPUAddressPrefix: Bool
+  /// Fences are described by context, with their names only while they are pending (6.19).
+  public let describesFencesByContext: Bool
 
   /// 6.12.48 and later 6.12.y.
   public static let linux612 = KernelGeneration(version: "6.12", 6, 12, 48)
@@ -83,5 +85,6 @@ public struct KernelGeneration: Sendable, Equatable {
     allowsIntendedOverlap = atLeast((7, 0))
     silentOnCoherentMachines = atLeast((7, 1))
     doublesCPUAddressPrefix = isLate612 || atLeast((6, 13))
+    describesFencesByContext = atLeast((6, 19))
   }
 }

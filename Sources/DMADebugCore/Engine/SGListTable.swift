@@ -60,6 +60,11 @@ struct SGListTable: Sendable {
 
   var approximateBytes: Int { arena.count * 8 + lists.count * MemoryLayout<List>.stride }
 
+  /// Whether a list is still the one with this order, and not unmapped.
+  func isLive(_ index: UInt32, _ order: UInt64) -> Bool {
+    Int(index) < lists.count && lists[Int(index)].order == order && !lists[Int(index)].hasEnded
+  }
+
   func segmentAddress(_ list: UInt32, _ segment: Int) -> UInt64 {
     arena[Int(lists[Int(list)].words) + segment]
   }

@@ -16,6 +16,9 @@ extension DMADebug {
     case .dump:
       for index in table.inDumpOrder() { appendDumpLine(table[index], names, &text) }
       return text.bytes
+    case .bufinfo:
+      appendBufferInformation(names, &text)
+      return text.bytes
     }
     text.append("\n")
     return text.bytes
@@ -46,9 +49,9 @@ extension DMADebug {
       case .enabled: log(.filterEnabled, event, text: filter.name)
       case .disabled: log(.filterDisabled, event)
       }
-    // The counters have a write operation that says no, the other two have none.
+    // The counters have a write operation that says no, the others have none.
     case .errorCount, .minFreeEntries, .nrTotalEntries, .numFreeEntries: return .permissionDenied
-    case .disabled, .dump: return .invalidArgument
+    case .disabled, .dump, .bufinfo: return .invalidArgument
     }
     return nil
   }

@@ -1,4 +1,4 @@
-/// The files that dma-debug shows under `dma-api/`.
+/// The files that dma-debug shows under `dma-api/`, and the list of dma-bufs.
 public enum VirtualFile: String, Sendable, CaseIterable {
   case allErrors = "all_errors"
   case disabled
@@ -9,19 +9,27 @@ public enum VirtualFile: String, Sendable, CaseIterable {
   case nrTotalEntries = "nr_total_entries"
   case numErrors = "num_errors"
   case numFreeEntries = "num_free_entries"
+  /// `dma_buf/bufinfo`
+  case bufinfo
 
-  /// The directory that they are in.
-  public static let directory = "dma-api"
+  /// The directories that they are in.
+  public static let directories = ["dma-api", "dma_buf"]
+
+  /// The directory that it is in.
+  public var directory: String { Self.directories[self == .bufinfo ? 1 : 0] }
 
   /// The file with this name, given as `dump` or `dma-api/dump`.
   public init?(_ path: some Collection<UInt8>) {
-    var name = String(decoding: path, as: UTF8.self)
-    if name.hasPrefix(Self.directory + "/") { name.removeFirst(Self.directory.count + 1) }
-    self.init(rawValue: name)
+    let path = String(decoding: path, as: UTF8.self)
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard let name = parts.last, let file = Self(rawValue: String(name)), parts.count <= 2,
+      parts.count == 1 || parts[0] == file.directory
+    else { return nil }
+    self = file
   }
 
   /// Its path below debugfs.
-  public var path: String { "\(Self.directory)/\(rawValue)" }
+  public var path: String { "\(directory)/\(rawValue)" }
 
   /// Permission bits as `ls -l` shows them.
   public var mode: StaticString { isWritable ? "-rw-r--r--" : "-r--r--r--" }

@@ -80,6 +80,80 @@ public enum APIFunction: Int, CaseIterable, Sendable {
   case driverBind
   case driverUnbind
   case moduleUnload
+  // dma-buf: life, references, attachments
+  case dmaBufExport
+  case dmaBufExportNamed
+  case dmaHeapBufferAlloc
+  case dmaBufFD
+  case dmaBufGet
+  case dmaBufPut
+  case dmaBufAttach
+  case dmaBufDynamicAttach
+  case dmaBufDetach
+  case dmaBufMapAttachment
+  case dmaBufMapAttachmentUnlocked
+  case dmaBufUnmapAttachment
+  case dmaBufUnmapAttachmentUnlocked
+  case dmaBufPin
+  case dmaBufUnpin
+  case dmaBufMoveNotify
+  // dma-buf: the CPU
+  case dmaBufBeginCPUAccess
+  case dmaBufEndCPUAccess
+  case dmaBufMmap
+  case dmaBufMmapInternal
+  case dmaBufVmap
+  case dmaBufVunmap
+  case dmaBufKmap
+  case dmaBufKunmap
+  case dmaBufKmapAtomic
+  case dmaBufKunmapAtomic
+  // Fences
+  case dmaFenceContextAlloc
+  case dmaFenceInit
+  case dmaFenceGet
+  case dmaFencePut
+  case dmaFenceSignal
+  case dmaFenceSetError
+  case dmaFenceIsSignaled
+  case dmaFenceEnableSWSignaling
+  case dmaFenceAddCallback
+  case dmaFenceRemoveCallback
+  case dmaFenceWaitTimeout
+  case dmaFenceArrayCreate
+  // Reservation objects and sync files
+  case dmaResvLock
+  case dmaResvUnlock
+  case dmaResvReserveFences
+  case dmaResvAddFence
+  case dmaResvWaitTimeout
+  case dmaResvTestSignaled
+  case dmaResvGetSingleton
+  case syncFileCreate
+  case syncFileGetFence
+  case dmaBufExportSyncFile
+  case dmaBufImportSyncFile
+  // IOVA-based mappings
+  case dmaIOVATryAlloc
+  case dmaUseIOVA
+  case dmaIOVALink
+  case dmaIOVASync
+  case dmaIOVAUnlink
+  case dmaIOVADestroy
+  case dmaIOVAFree
+  // dmaengine
+  case dmaRequestChan
+  case dmaengineSlaveConfig
+  case dmaenginePrepSlaveSG
+  case dmaenginePrepDMAMemcpy
+  case dmaenginePrepDMACyclic
+  case dmaengineSubmit
+  case dmaAsyncIssuePending
+  case dmaengineTxStatus
+  case dmaengineTerminateSync
+  case dmaengineTerminateAsync
+  case dmaengineSynchronize
+  case dmaReleaseChannel
 
   /// The name in the kernel.
   public var kernelName: String { Self.names[rawValue] }
@@ -162,5 +236,73 @@ public enum APIFunction: Int, CaseIterable, Sendable {
     "device_driver_attach",
     "device_driver_detach",
     "rmmod",
+    "dma_buf_export",
+    "dma_buf_export_named",
+    "dma_heap_buffer_alloc",
+    "dma_buf_fd",
+    "dma_buf_get",
+    "dma_buf_put",
+    "dma_buf_attach",
+    "dma_buf_dynamic_attach",
+    "dma_buf_detach",
+    "dma_buf_map_attachment",
+    "dma_buf_map_attachment_unlocked",
+    "dma_buf_unmap_attachment",
+    "dma_buf_unmap_attachment_unlocked",
+    "dma_buf_pin",
+    "dma_buf_unpin",
+    "dma_buf_move_notify",
+    "dma_buf_begin_cpu_access",
+    "dma_buf_end_cpu_access",
+    "dma_buf_mmap",
+    "dma_buf_mmap_internal",
+    "dma_buf_vmap",
+    "dma_buf_vunmap",
+    "dma_buf_kmap",
+    "dma_buf_kunmap",
+    "dma_buf_kmap_atomic",
+    "dma_buf_kunmap_atomic",
+    "dma_fence_context_alloc",
+    "dma_fence_init",
+    "dma_fence_get",
+    "dma_fence_put",
+    "dma_fence_signal",
+    "dma_fence_set_error",
+    "dma_fence_is_signaled",
+    "dma_fence_enable_sw_signaling",
+    "dma_fence_add_callback",
+    "dma_fence_remove_callback",
+    "dma_fence_wait_timeout",
+    "dma_fence_array_create",
+    "dma_resv_lock",
+    "dma_resv_unlock",
+    "dma_resv_reserve_fences",
+    "dma_resv_add_fence",
+    "dma_resv_wait_timeout",
+    "dma_resv_test_signaled",
+    "dma_resv_get_singleton",
+    "sync_file_create",
+    "sync_file_get_fence",
+    "dma_buf_export_sync_file",
+    "dma_buf_import_sync_file",
+    "dma_iova_try_alloc",
+    "dma_use_iova",
+    "dma_iova_link",
+    "dma_iova_sync",
+    "dma_iova_unlink",
+    "dma_iova_destroy",
+    "dma_iova_free",
+    "dma_request_chan",
+    "dmaengine_slave_config",
+    "dmaengine_prep_slave_sg",
+    "dmaengine_prep_dma_memcpy",
+    "dmaengine_prep_dma_cyclic",
+    "dmaengine_submit",
+    "dma_async_issue_pending",
+    "dmaengine_tx_status",
+    "dmaengine_terminate_sync",
+    "dmaengine_terminate_async",
+    "dmaengine_synchronize",
+    "dma_release_channel",
   ]
 }

@@ -76,5 +76,6 @@ extension Machine {
       }
     }
     if let swiotlb, swiotlb.used > 0 { observe(.leakedSlots, nil, UInt64(swiotlb.used)) }
+    if !sharing.buffers.isEmpty { observe(.leakedBuffer, nil, UInt64(sharing.buffers.count)) }
   }
 }

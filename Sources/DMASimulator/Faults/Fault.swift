@@ -52,6 +52,30 @@ public enum Fault: Int, CaseIterable, Sendable {
   case sharedCacheline
   case wrongMask
   case leakedIOVA
+  // With shared buffers.
+  case leakedAttachment
+  case detachWhileMapped
+  case unmapAttachmentTwice
+  case unbalancedVmap
+  case unbalancedKmap
+  case unbalancedPin
+  case leakedBuffer
+  case unendedCPUAccess
+  case cpuAccessOutside
+  case accessBeforeFence
+  case useAfterPut
+  case ignoredMove
+  // With fences.
+  case fenceNeverSignaled
+  case fenceDeadlock
+  // With ranges of IO virtual addresses.
+  case leakedRange
+  case unsyncedRange
+  case useAfterUnlink
+  // With channels of a DMA controller.
+  case releaseInFlight
+  case unmapInFlight
+  case neverIssued
 
   /// The name on the command line and in scenarios.
   public var name: String { description.name }
@@ -109,6 +133,28 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .sharedCacheline: ("shared-cacheline", "writes beside a buffer in the same cacheline")
     case .wrongMask: ("wrong-mask", "sets a DMA mask wider than the device's address lines")
     case .leakedIOVA: ("leaked-iova", "unmaps the first page of three behind an IOMMU")
+    case .leakedAttachment: ("leaked-attachment", "puts a buffer without detaching from it")
+    case .detachWhileMapped: ("detach-while-mapped", "detaches from a buffer that is still mapped")
+    case .unmapAttachmentTwice: ("unmap-attachment-twice", "unmaps an attachment twice")
+    case .unbalancedVmap: ("unbalanced-vmap", "puts a buffer without dma_buf_vunmap()")
+    case .unbalancedKmap: ("unbalanced-kmap", "puts a buffer without dma_buf_kunmap()")
+    case .unbalancedPin: ("unbalanced-pin", "detaches without dma_buf_unpin()")
+    case .leakedBuffer: ("leaked-buffer", "exports a buffer and never puts it")
+    case .unendedCPUAccess:
+      ("unended-cpu-access", "writes to a buffer without dma_buf_end_cpu_access()")
+    case .cpuAccessOutside:
+      ("cpu-access-outside", "reads a mapped buffer without dma_buf_begin_cpu_access()")
+    case .accessBeforeFence: ("access-before-fence", "reads a buffer before the writer's fence")
+    case .useAfterPut: ("use-after-put", "writes to a buffer after putting its last reference")
+    case .ignoredMove: ("ignored-move", "goes on with its mapping after move_notify")
+    case .fenceNeverSignaled: ("fence-never-signaled", "never signals a fence")
+    case .fenceDeadlock: ("fence-deadlock", "two threads wait for each other's fence")
+    case .leakedRange: ("leaked-range", "never calls dma_iova_destroy()")
+    case .unsyncedRange: ("unsynced-range", "uses a range before dma_iova_sync()")
+    case .useAfterUnlink: ("use-after-unlink", "uses a range after dma_iova_unlink()")
+    case .releaseInFlight: ("release-in-flight", "releases a channel with a transfer in flight")
+    case .unmapInFlight: ("unmap-in-flight", "unmaps a buffer before its transfer is done")
+    case .neverIssued: ("never-issued", "submits a transfer without dma_async_issue_pending()")
     }
   }
 
@@ -133,6 +179,21 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .wrongMask:
       return isDirect && device.options.addressBits <= 32 && machine.memory.highSize > 0
     case .leakedIOVA: return isIOMMU
+    case .leakedAttachment, .detachWhileMapped, .unmapAttachmentTwice, .unbalancedVmap,
+      .unbalancedKmap, .unbalancedPin, .leakedBuffer, .useAfterPut, .ignoredMove,
+      .fenceNeverSignaled, .fenceDeadlock:
+      return device.sharesBuffers
+    case .accessBeforeFence: return device.sharesBuffers && peer(machine, device) != nil
+    // Where some memory is bounced and some is not, the effect is not known beforehand.
+    case .unendedCPUAccess, .cpuAccessOutside:
+      let isLimited = isDirect && device.addressLimit < machine.memory.end - 1
+      return device.sharesBuffers && (seesNoCache || !isLimited)
+    case .leakedRange, .unsyncedRange, .useAfterUnlink:
+      return isIOMMU && (device.sharesBuffers || device.isController)
+    case .releaseInFlight, .neverIssued: return device.isController
+    case .unmapInFlight:
+      return device.isController
+        && (isIOMMU || isDirect && device.addressLimit >= machine.memory.end - 1)
     default: return true
     }
   }
@@ -145,12 +206,19 @@ public enum Fault: Int, CaseIterable, Sendable {
     }
   }
 
+  /// Another driver's device that shares buffers.
+  func peer(_ machine: Machine, _ device: Device) -> Device? {
+    machine.devices.first { other in
+      other.sharesBuffers && other.isBound && other.driverID != device.driverID
+    }
+  }
+
   /// What dma-debug reports about the misdeed itself, apart from leaks when the driver leaves.
   func reports(_ machine: Machine, _ device: Device) -> Set<Report.Kind> {
     let generation = machine.options.generation
     switch self {
     case .unmapInvalid, .failedMapUsed: return [.freeInvalidAddress]
-    case .doubleUnmap, .unmapOtherDevice: return [.freeNotAllocated]
+    case .doubleUnmap, .unmapOtherDevice, .unmapAttachmentTwice: return [.freeNotAllocated]
     case .unmapSize, .freeCoherentSize, .leakedIOVA: return [.freeDifferentSize]
     case .unmapFunction: return [.freeWrongFunction]
     case .unmapDirection: return [.freeDifferentDirection]
@@ -175,7 +243,11 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .mapRAMAsResource: return generation.comparesAttributes ? [.mapsRAMAsResource] : []
     case .mapVmalloc, .forgottenUnmap, .forgottenFree, .poolBusy, .poolDoubleFree,
       .poolUseAfterFree, .missingSyncForCPU, .missingSyncForDevice, .useAfterUnmap,
-      .freeWhileMapped, .deviceOverrun, .wrongMapDirection, .sharedCacheline, .wrongMask:
+      .freeWhileMapped, .deviceOverrun, .wrongMapDirection, .sharedCacheline, .wrongMask,
+      .leakedAttachment, .detachWhileMapped, .unbalancedVmap, .unbalancedKmap, .unbalancedPin,
+      .leakedBuffer, .unendedCPUAccess, .cpuAccessOutside, .accessBeforeFence, .useAfterPut,
+      .ignoredMove, .fenceNeverSignaled, .fenceDeadlock, .leakedRange, .unsyncedRange,
+      .useAfterUnlink, .releaseInFlight, .unmapInFlight, .neverIssued:
       return []
     }
   }
@@ -197,6 +269,16 @@ public enum Fault: Int, CaseIterable, Sendable {
     case .freeWhileMapped: return [.foreignBytes]
     case .wrongMapDirection: return isIOMMU ? [.iommuFault] : [.staleCPURead]
     case .wrongMask: return [.staleDeviceRead, .foreignBytes, .busError]
+    case .leakedAttachment, .unbalancedVmap: return [.kernelWarning]
+    case .unendedCPUAccess: return device.losesSync ? [.staleDeviceRead] : []
+    case .cpuAccessOutside: return device.losesSync ? [.staleCPURead] : []
+    case .accessBeforeFence, .ignoredMove: return [.staleDeviceRead]
+    case .useAfterPut: return [.foreignBytes]
+    case .fenceNeverSignaled: return [.fenceTimeout]
+    case .fenceDeadlock: return [.hungTask]
+    case .unsyncedRange, .useAfterUnlink: return [.iommuFault]
+    case .releaseInFlight: return [.channelBusy]
+    case .unmapInFlight: return isIOMMU ? [.iommuFault] : [.foreignBytes]
     default: return []
     }
   }
@@ -206,7 +288,8 @@ public enum Fault: Int, CaseIterable, Sendable {
     switch self {
     case .missingSyncForCPU, .missingSyncForDevice, .useAfterUnmap, .freeWhileMapped,
       .deviceOverrun, .wrongMapDirection, .sharedCacheline, .wrongMask, .failedMapUsed,
-      .poolUseAfterFree:
+      .poolUseAfterFree, .accessBeforeFence, .useAfterPut, .ignoredMove, .unsyncedRange,
+      .useAfterUnlink, .unmapInFlight:
       true
     default: false
     }

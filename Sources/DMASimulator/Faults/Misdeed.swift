@@ -2,12 +2,12 @@ import DMADebugCore
 
 /// One mistake on its way: calls of the API that are wrong, with memory of their own.
 struct Misdeed {
-  private let machine: Machine
-  private let device: Device
-  private let size: UInt64
-  private(set) var leaksMapping = false
-  private(set) var leaksResources = false
-  private(set) var text = ""
+  let machine: Machine
+  let device: Device
+  let size: UInt64
+  var leaksMapping = false
+  var leaksResources = false
+  var text = ""
 
   /// - Parameter size: bytes that the driver maps at the moment; the misdeed takes about as much.
   init(_ machine: Machine, _ device: Device, _ size: UInt64) {
@@ -16,9 +16,9 @@ struct Misdeed {
     self.size = min(max((size + 63) & ~63, 128), 4096)
   }
 
-  private func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+  func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 
-  private func take(_ bytes: UInt64) -> UInt64 {
+  func take(_ bytes: UInt64) -> UInt64 {
     guard let address = machine.kmalloc(bytes) else { preconditionFailure("no memory left") }
     return address
   }
@@ -101,6 +101,15 @@ struct Misdeed {
       .deviceOverrun, .wrongMapDirection, .sharedCacheline, .wrongMask:
       corrupt(fault)
     case .leakedIOVA: leakIOVA()
+    case .leakedAttachment, .detachWhileMapped, .unmapAttachmentTwice, .unbalancedVmap,
+      .unbalancedKmap, .unbalancedPin, .leakedBuffer:
+      misuse(fault)
+    case .unendedCPUAccess, .cpuAccessOutside, .accessBeforeFence, .useAfterPut, .ignoredMove:
+      misread(fault)
+    case .fenceNeverSignaled: neverSignal()
+    case .fenceDeadlock: deadlock()
+    case .leakedRange, .unsyncedRange, .useAfterUnlink: range(fault)
+    case .releaseInFlight, .unmapInFlight, .neverIssued: offload(fault)
     }
   }
 

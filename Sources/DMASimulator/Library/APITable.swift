@@ -6,11 +6,13 @@ public enum APITable {
   public static let groups: [(title: String, functions: [APIFunction], test: String)] = [
     (
       "Ia: coherent memory",
-      [.dmaAllocCoherent, .dmaAllocAttrs, .dmaFreeCoherent, .dmaFreeAttrs], "coherentMemory"
+      [.dmaAllocCoherent, .dmaAllocAttrs, .dmaFreeCoherent, .dmaFreeAttrs],
+      "APITests.coherentMemory"
     ),
     (
       "Ib: pools",
-      [.dmaPoolCreate, .dmaPoolAlloc, .dmaPoolZalloc, .dmaPoolFree, .dmaPoolDestroy], "pools"
+      [.dmaPoolCreate, .dmaPoolAlloc, .dmaPoolZalloc, .dmaPoolFree, .dmaPoolDestroy],
+      "APITests.pools"
     ),
     (
       "Ic: addressing",
@@ -18,18 +20,18 @@ public enum APITable {
         .dmaSetMask, .dmaSetCoherentMask, .dmaSetMaskAndCoherent, .dmaGetRequiredMask,
         .dmaMaxMappingSize, .dmaOptMappingSize, .dmaNeedSync, .dmaGetMergeBoundary,
         .dmaAddressingLimited, .dmaSetMaxSegSize, .dmaSetSegBoundary,
-      ], "addressing"
+      ], "APITests.addressing"
     ),
     (
       "Id: streaming, one area",
       [
         .dmaMapSingle, .dmaUnmapSingle, .dmaMapPage, .dmaUnmapPage, .dmaMapPhys, .dmaUnmapPhys,
         .dmaMapResource, .dmaUnmapResource, .dmaMappingError,
-      ], "streaming"
+      ], "APITests.streaming"
     ),
     (
       "Id: streaming, lists",
-      [.dmaMapSG, .dmaUnmapSG, .dmaMapSGTable, .dmaUnmapSGTable], "scatterLists"
+      [.dmaMapSG, .dmaUnmapSG, .dmaMapSGTable, .dmaUnmapSGTable], "APITests.scatterLists"
     ),
     (
       "Id: synchronisation",
@@ -37,7 +39,7 @@ public enum APITable {
         .dmaSyncSingleForCPU, .dmaSyncSingleForDevice, .dmaSyncSingleRangeForCPU,
         .dmaSyncSingleRangeForDevice, .dmaSyncSGForCPU, .dmaSyncSGForDevice,
         .dmaSyncSGTableForCPU, .dmaSyncSGTableForDevice,
-      ], "synchronisation"
+      ], "APITests.synchronisation"
     ),
     (
       "II: non-coherent and non-contiguous memory",
@@ -45,29 +47,103 @@ public enum APITable {
         .dmaAllocPages, .dmaFreePages, .dmaAllocNoncoherent, .dmaFreeNoncoherent,
         .dmaAllocNoncontiguous, .dmaFreeNoncontiguous, .dmaVmapNoncontiguous,
         .dmaVunmapNoncontiguous, .dmaMmapNoncontiguous, .dmaMmapPages,
-      ], "noncoherentMemory"
+      ], "APITests.noncoherentMemory"
     ),
     (
       "Memory of the device",
       [
         .dmaDeclareCoherentMemory, .dmaReleaseCoherentMemory, .dmaAllocFromCoherent,
         .dmaReleaseFromCoherent, .dmaMmapFromCoherent,
-      ], "deviceMemory"
+      ], "APITests.deviceMemory"
     ),
     (
       "Managed",
       [
         .dmamAllocCoherent, .dmamAllocAttrs, .dmamFreeCoherent, .dmamDeclareCoherentMemory,
         .dmamReleaseDeclaredMemory, .dmamPoolCreate, .dmamPoolDestroy,
-      ], "managedMemory"
+      ], "APITests.managedMemory"
     ),
     (
       "For processes, as tables",
-      [.dmaMmapCoherent, .dmaMmapAttrs, .dmaMmapWritecombine, .dmaGetSGTable], "userMappings"
+      [.dmaMmapCoherent, .dmaMmapAttrs, .dmaMmapWritecombine, .dmaGetSGTable],
+      "APITests.userMappings"
     ),
     (
       "Devices and drivers",
-      [.setDMAOps, .driverBind, .driverUnbind, .moduleUnload], "drivers"
+      [.setDMAOps, .driverBind, .driverUnbind, .moduleUnload], "APITests.drivers"
+    ),
+    (
+      "dma-buf: life of a buffer",
+      [
+        .dmaBufExport, .dmaBufExportNamed, .dmaHeapBufferAlloc, .dmaBufFD, .dmaBufGet, .dmaBufPut,
+      ], "SharingAPITests.bufferLife"
+    ),
+    (
+      "dma-buf: attachments",
+      [
+        .dmaBufAttach, .dmaBufDynamicAttach, .dmaBufDetach, .dmaBufMapAttachment,
+        .dmaBufMapAttachmentUnlocked, .dmaBufUnmapAttachment, .dmaBufUnmapAttachmentUnlocked,
+      ], "SharingAPITests.attachments"
+    ),
+    (
+      "dma-buf: moving",
+      [.dmaBufPin, .dmaBufUnpin, .dmaBufMoveNotify], "SharingAPITests.moving"
+    ),
+    (
+      "dma-buf: access of the CPU",
+      [.dmaBufBeginCPUAccess, .dmaBufEndCPUAccess, .dmaBufMmapInternal],
+      "SharingAPITests.cpuAccess"
+    ),
+    (
+      "dma-buf: windows of the CPU",
+      [
+        .dmaBufMmap, .dmaBufVmap, .dmaBufVunmap, .dmaBufKmap, .dmaBufKunmap, .dmaBufKmapAtomic,
+        .dmaBufKunmapAtomic,
+      ], "SharingAPITests.windows"
+    ),
+    (
+      "Fences",
+      [
+        .dmaFenceContextAlloc, .dmaFenceInit, .dmaFenceGet, .dmaFencePut, .dmaFenceSignal,
+        .dmaFenceSetError, .dmaFenceIsSignaled, .dmaFenceEnableSWSignaling, .dmaFenceAddCallback,
+        .dmaFenceRemoveCallback,
+      ], "FenceAPITests.fences"
+    ),
+    (
+      "Fences: waiting",
+      [.dmaFenceWaitTimeout, .dmaFenceArrayCreate], "FenceAPITests.waiting"
+    ),
+    (
+      "Reservation objects",
+      [
+        .dmaResvLock, .dmaResvUnlock, .dmaResvReserveFences, .dmaResvAddFence, .dmaResvWaitTimeout,
+        .dmaResvTestSignaled, .dmaResvGetSingleton,
+      ], "FenceAPITests.reservations"
+    ),
+    (
+      "Sync files",
+      [.syncFileCreate, .syncFileGetFence, .dmaBufExportSyncFile, .dmaBufImportSyncFile],
+      "FenceAPITests.syncFiles"
+    ),
+    (
+      "IOVA-based mappings",
+      [
+        .dmaIOVATryAlloc, .dmaUseIOVA, .dmaIOVALink, .dmaIOVASync, .dmaIOVAUnlink, .dmaIOVADestroy,
+        .dmaIOVAFree,
+      ], "SharingAPITests.ranges"
+    ),
+    (
+      "dmaengine: transfers",
+      [
+        .dmaRequestChan, .dmaengineSlaveConfig, .dmaenginePrepSlaveSG, .dmaenginePrepDMAMemcpy,
+        .dmaengineSubmit, .dmaAsyncIssuePending, .dmaengineTxStatus, .dmaengineTerminateSync,
+        .dmaReleaseChannel,
+      ], "SharingAPITests.channels"
+    ),
+    (
+      "dmaengine: round and round",
+      [.dmaenginePrepDMACyclic, .dmaengineTerminateAsync, .dmaengineSynchronize],
+      "SharingAPITests.cyclicTransfers"
     ),
   ]
 
@@ -75,7 +151,8 @@ public enum APITable {
   private static func scenarios() -> [String] {
     var found = [String](repeating: "", count: APIFunction.allCases.count)
     let ordered =
-      APIScenarios.all + BackendScenarios.all + MistakeScenarios.all + WorkloadScenarios.all
+      APIScenarios.all + SharingScenarios.all + BackendScenarios.all + MistakeScenarios.all
+      + WorkloadScenarios.all
     for (name, text) in ordered {
       guard let scenario = try? Scenario(text: text, name: name) else { continue }
       let simulation = Simulation(scenario, eventLimit: 2000)
@@ -113,7 +190,7 @@ public enum APITable {
       text += "\n## \(group.title)\n\n| function | scenario | test |\n|---|---|---|\n"
       for function in group.functions {
         let scenario = scenarios[function.rawValue]
-        text += "| `\(function.kernelName)()` | \(scenario) | APITests.\(group.test) |\n"
+        text += "| `\(function.kernelName)()` | \(scenario) | \(group.test) |\n"
       }
     }
     return text

@@ -1,7 +1,7 @@
 /// The mistakes that the kernel's documentation warns of, one each.
 enum MistakeScenarios {
   /// A scenario of one device and its calls.
-  private static func calls(
+  static func calls(
     _ name: String,
     _ title: String,
     device: String = "dev0 driver=example",

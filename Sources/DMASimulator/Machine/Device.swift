@@ -69,6 +69,10 @@ public final class Device {
   var resources: [ManagedResource] = []
   /// Coherent allocations alive, by CPU address.
   var coherent: [UInt64: CoherentAllocation] = [:]
+  /// Whether its driver shares buffers, or is that of a DMA controller with clients: what mistakes it
+  /// may make.
+  var sharesBuffers = false
+  var isController = false
   /// Memory of `dma_alloc_noncontiguous()`, by DMA address.
   var tables: [UInt64: CoherentAllocation] = [:]
 
@@ -97,6 +101,9 @@ public final class Device {
 
   /// `is_swiotlb_force_bounce`
   var forcesBounce: Bool { options.backend == .swiotlb }
+
+  /// Whether a missing sync shows: everything is bounced, or the device does not see the cache.
+  var losesSync: Bool { forcesBounce || !options.isCoherent }
 
   /// The highest address of a streaming mapping, `min_not_zero(dma_mask, bus_dma_limit)`.
   var addressLimit: UInt64 {

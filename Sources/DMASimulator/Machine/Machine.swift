@@ -86,6 +86,10 @@ public final class Machine {
   /// The fault whose consequences are being lived through.
   @exclusivity(unchecked) var currentFault: Int?
   @exclusivity(unchecked) private var serial: UInt64 = 0
+  /// Shared buffers, fences, channels, and the interrupts that are to come.
+  @exclusivity(unchecked) var sharing = SharingState()
+  /// Whether the kernel has the tracepoints `dma_buf:*`.
+  let hasBufferTracepoints: Bool
   /// Memory of devices: addresses that are no RAM but answer.
   static let deviceMemory: Range<UInt64> = 0xfe00_0000..<0xff00_0000
 
@@ -100,6 +104,7 @@ public final class Machine {
     )
     isShared = options.isConfidential ? Array(repeating: false, count: memory.pageCount) : []
     random = SeededRandom(seed: options.seed)
+    hasBufferTracepoints = options.generation.isAtLeast("7.0")
     for range in AddressSpace.reserved {
       memory.prepare(range.lowerBound, range.upperBound - range.lowerBound)
     }

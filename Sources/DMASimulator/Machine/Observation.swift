@@ -37,11 +37,26 @@ public struct Observation: Sendable {
     case leakedIOVA = "leaked-iova"
     /// Slots of the bounce buffer are still in use after the last driver has left.
     case leakedSlots = "leaked-swiotlb-slots"
+    /// Shared buffers are still there after the last driver has left.
+    case leakedBuffer = "leaked-dma-buf"
+    /// The kernel warned (`WARN_ON`, `BUG_ON`, lockdep).
+    case kernelWarning = "kernel-warning"
+    /// A wait for a fence ran out of time.
+    case fenceTimeout = "fence-timeout"
+    /// A task waited for what never comes.
+    case hungTask = "hung-task"
+    /// A task locked what it held already.
+    case lockDeadlock = "lock-deadlock"
+    /// `dma_release_channel()` with transfers in flight.
+    case channelBusy = "channel-busy"
 
     /// Whether something has run out, as it does in the end when it leaks.
     var isExhaustion: Bool {
       self == .swiotlbFull || self == .iovaExhausted || self == .allocationFailed
     }
+
+    /// Whether something was left behind when the last driver left.
+    var isLeak: Bool { self == .leakedIOVA || self == .leakedSlots || self == .leakedBuffer }
   }
 
   public var kind: Kind

@@ -47,10 +47,11 @@ extension CallInterpreter {
     _ column: Int
   ) throws(ScenarioError) -> Value {
     if let function = APIFunction(kernelName: name) {
-      try check(name, arguments, Self.apiArguments[function], column)
+      let count = Self.apiArguments[function] ?? Self.sharingArguments[function]
+      try check(name, arguments, count, column)
       return try call(function, arguments)
     }
-    guard let count = Self.helperArguments[name] else {
+    guard let count = Self.helperArguments[name] ?? Self.sharingHelpers[name] else {
       throw failure("there is no function '\(name)'; docs/SCENARIOS.md lists them")
     }
     try check(name, arguments, count, column)
@@ -71,7 +72,7 @@ extension CallInterpreter {
   }
 
   /// -ERRNO as the two's complement that C makes of it.
-  private func result(_ value: Int) -> Value { .number(UInt64(bitPattern: Int64(value))) }
+  func result(_ value: Int) -> Value { .number(UInt64(bitPattern: Int64(value))) }
 
   // MARK: The API
 
@@ -127,6 +128,7 @@ extension CallInterpreter {
       machine.driverBind(device) { machine.setMasks(device) }
     case .driverUnbind: machine.driverUnbind(try device(a[0]))
     case .moduleUnload: machine.moduleUnload(try text(a[0]))
+    default: return try share(function, a)
     }
     return .null
   }
@@ -423,6 +425,7 @@ extension CallInterpreter {
     _ name: String,
     _ a: [Expression]
   ) throws(ScenarioError) -> Value {
+    if Self.sharingHelpers[name] != nil { return try sharingHelper(name, a) }
     switch name {
     case "kmalloc", "vmalloc", "kfree", "vfree", "alloc_pages", "__free_pages", "ioremap",
       "iounmap", "munmap":
@@ -439,14 +442,24 @@ extension CallInterpreter {
       "sg_mapped":
       return try table(name, a)
     case "cpu_write", "cpu_check", "device_write", "device_check": return try bytes(name, a)
-    case "cpu_load": return .number(machine.loadWord(try number(a[0])))
-    case "cpu_store": machine.storeWord(try number(a[0]), try number(a[1]))
+    case "cpu_load":
+      let address = try number(a[0])
+      touched(address, writes: false)
+      return .number(machine.loadWord(address))
+    case "cpu_store":
+      let address = try number(a[0])
+      let value = try number(a[1])
+      touched(address, writes: true)
+      machine.storeWord(address, value)
     case "device_load":
       let device = try device(a[0])
-      return machine.deviceLoadWord(device, try number(a[1])).map { .number($0) } ?? .null
+      let address = try number(a[1])
+      touched(by: device, address, writes: false)
+      return machine.deviceLoadWord(device, address).map { .number($0) } ?? .null
     case "device_store":
       let device = try device(a[0])
       let address = try number(a[1])
+      touched(by: device, address, writes: true)
       return .number(machine.deviceStoreWord(device, address, try number(a[2])) ? 1 : 0)
     case "DMA_BIT_MASK": return .number(Device.bitMask(Int(min(try number(a[0]), 64))))
     case "marker": machine.marker(try text(a[0]))
@@ -465,7 +478,7 @@ extension CallInterpreter {
       let cpu = min(try number(a[2]), UInt64(machine.options.cpus - 1))
       machine.switchTask(task, pid: pid, cpu: UInt32(cpu))
     case "function": machine.site = machine.makeSite(try text(a[0]), module: "scenario")
-    default: machine.now += min(try number(a[0]), 86_400_000_000) * Machine.microsecond
+    default: machine.sleep(min(try number(a[0]), 86_400_000_000) * Machine.microsecond)
     }
     return .null
   }
@@ -510,7 +523,9 @@ extension CallInterpreter {
       return .number(machine.space.map(machine.pageList(first & ~4095, (size + 4095) & ~4095), .io))
     case "iounmap":
       machine.space.unmap(first, pages: (min(try number(a[1]), 1 << 20) + 4095) / 4096)
-    default: machine.munmap(first, pages: (min(try number(a[1]), 1 << 30) + 4095) / 4096)
+    default:
+      machine.sharing.windows[first] = nil
+      machine.munmap(first, pages: (min(try number(a[1]), 1 << 30) + 4095) / 4096)
     }
     return .null
   }
@@ -564,18 +579,23 @@ extension CallInterpreter {
     case "cpu_write":
       let address = try number(a[0])
       let count = try length(try number(a[1]))
-      machine.write(address, count, pattern(try number(a[2])))
+      let tag = pattern(try number(a[2]))
+      touched(address, writes: true)
+      machine.write(address, count, tag)
       return .null
     case "cpu_check":
       let device = try device(a[0])
       let address = try number(a[1])
       let count = try length(try number(a[2]))
-      return .number(machine.check(device, address, count, pattern(try number(a[3]))) ? 1 : 0)
+      let tag = pattern(try number(a[3]))
+      touched(address, writes: false)
+      return .number(machine.check(device, address, count, tag) ? 1 : 0)
     default:
       let device = try device(a[0])
       let address = try number(a[1])
       let count = try length(try number(a[2]))
       let tag = pattern(try number(a[3]))
+      touched(by: device, address, writes: name == "device_write")
       let isRight =
         name == "device_write"
         ? machine.deviceWrite(device, address, count, tag)

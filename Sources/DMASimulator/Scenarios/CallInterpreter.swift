@@ -9,6 +9,14 @@ public struct CallInterpreter {
     case device(Device)
     case list(ScatterList)
     case pool(DMAPool)
+    case buffer(SharedBuffer)
+    case attachment(BufferAttachment)
+    case reservation(ReservationObject)
+    case fence(Fence)
+    case callback(FenceCallback)
+    case iova(IOVAState)
+    case channel(EngineChannel)
+    case descriptor(DMADescriptor)
     /// No object where one was asked for (`NULL`).
     case null
   }
@@ -127,7 +135,9 @@ public struct CallInterpreter {
     case .number(let value): return value
     case .null: return 0
     // A list or a pool is something: `assert pool != 0`.
-    case .list, .pool: return 1
+    case .list, .pool, .buffer, .attachment, .reservation, .fence, .callback, .iova, .channel,
+      .descriptor:
+      return 1
     case .device, .text: throw failure("a number is wanted")
     }
   }
@@ -172,6 +182,11 @@ public struct CallInterpreter {
 
   /// Leaves a result behind `&name`.
   mutating func set(_ expression: Expression, _ value: UInt64) throws(ScenarioError) {
+    try set(expression, to: .number(value))
+  }
+
+  /// Leaves an object behind `&name`.
+  mutating func set(_ expression: Expression, to value: Value) throws(ScenarioError) {
     guard case .out(let name, let column) = expression else {
       throw failure("&name is wanted, for a result")
     }
@@ -179,14 +194,18 @@ public struct CallInterpreter {
       self.column = column
       throw failure("'\(name)' is a device")
     }
-    names[name] = .number(value)
+    names[name] = value
   }
 
   static let constants: [String: UInt64] = {
     var all: [String: UInt64] = [
       "DMA_BIDIRECTIONAL": 0, "DMA_TO_DEVICE": 1, "DMA_FROM_DEVICE": 2, "DMA_NONE": 3,
       "DMA_MAPPING_ERROR": .max, "PAGE_SIZE": 4096, "NULL": 0, "GFP_KERNEL": 0, "GFP_ATOMIC": 0,
-      "GFP_DMA32": 1, "EIO": 5, "ENOMEM": 12, "EBUSY": 16, "EINVAL": 22, "ENXIO": 6,
+      "GFP_DMA32": 1, "EIO": 5, "ENOMEM": 12, "EBUSY": 16, "EINVAL": 22, "ENXIO": 6, "ENOENT": 2,
+      "EBADF": 9, "EDEADLK": 35, "EOVERFLOW": 75, "EADDRINUSE": 98, "EALREADY": 114,
+      "MAX_SCHEDULE_TIMEOUT": Machine.endless / 1000, "DMA_RESV_USAGE_KERNEL": 0,
+      "DMA_RESV_USAGE_WRITE": 1, "DMA_RESV_USAGE_READ": 2, "DMA_RESV_USAGE_BOOKKEEP": 3,
+      "DMA_COMPLETE": 0, "DMA_IN_PROGRESS": 1, "DMA_PAUSED": 2, "DMA_ERROR": 3,
       "device_registers": Machine.deviceMemory.lowerBound,
     ]
     for (name, flag) in DMAAttributes.traceNames {

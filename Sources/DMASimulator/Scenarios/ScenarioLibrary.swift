@@ -3,6 +3,7 @@ public enum ScenarioLibrary {
   /// Name and text of each, in the order in which they are listed.
   public static let all: [(name: String, text: String)] =
     WorkloadScenarios.all + APIScenarios.all + MistakeScenarios.all + BackendScenarios.all
+    + SharingScenarios.all + SharingMistakeScenarios.all
 
   /// Reads a scenario that comes with the program.
   ///

@@ -238,7 +238,7 @@ struct ScenarioParser {
     guard let first = rest.first, let kind = WorkloadOptions.Kind(rawValue: String(first.text))
     else {
       throw failure(
-        "workload is nic, nvme, usb, audio or virtio",
+        "workload is nic, nvme, usb, audio, virtio, camera, gpu or dmaengine",
         column: rest.first?.column ?? word.column
       )
     }
@@ -249,6 +249,12 @@ struct ScenarioParser {
       }
       if key == "device" {
         options.device = try known(value, word)
+      } else if key == "encoder" {
+        options.encoder = try known(value, word)
+      } else if key == "display" {
+        options.display = try known(value, word)
+      } else if key == "controller" {
+        options.controller = try known(value, word)
       } else if let problem = options.set(key, value) {
         throw failure(problem, column: word.column)
       }
@@ -438,7 +444,8 @@ extension WorkloadOptions {
     case "mode":
       guard let mode = Mode(rawValue: value) else { return "mode= is map, recycle, xdp or jumbo" }
       self.mode = mode
-    default: return "'\(key)' is none of device, rate, depth, size, mode"
+    default:
+      return "'\(key)' is none of device, rate, depth, size, mode, encoder, display, controller"
     }
     return nil
   }

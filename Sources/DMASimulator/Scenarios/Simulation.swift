@@ -107,6 +107,7 @@ public final class Simulation {
         return true
       }
       if due > limit { return false }
+      machine.takeInterrupts(until: due)
       if due > machine.now { machine.now = due / 1000 * 1000 }
       let wait = workloads[index].workload.run()
       // A workload that cannot keep up goes on at once.
@@ -151,9 +152,11 @@ public final class Simulation {
     machine.marker("dma-api: snapshot calls")
   }
 
-  /// The drivers leave, the last one first.
+  /// Processes end, then the drivers leave, the last one first.
   private func shutDown() {
     machine.marker("dma-api: snapshot work")
+    for (workload, _, _) in workloads { workload.finish() }
+    machine.site = nil
     machine.switchTask("systemd-shutdow", pid: 1, cpu: 0)
     for device in machine.devices.reversed() where device.isBound {
       let work = workloads.first { $0.device === device }?.workload

@@ -122,7 +122,7 @@ public struct Verdict: Sendable {
         if isExpected { found[number] = true }
         return isExpected
       }
-      return hasLeaks && (observation.kind == .leakedIOVA || observation.kind == .leakedSlots)
+      return hasLeaks && observation.kind.isLeak
     }
     for (fault, found) in zip(faults, found) where !found && !fault.observations.isEmpty {
       let names = fault.observations.map(\.rawValue).sorted().joined(separator: " or ")

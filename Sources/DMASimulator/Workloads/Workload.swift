@@ -8,6 +8,9 @@ public struct WorkloadOptions: Sendable, Equatable {
     case usb
     case audio
     case virtio
+    case camera
+    case gpu
+    case dmaengine
 
     /// One line.
     public var summary: String {
@@ -17,6 +20,9 @@ public struct WorkloadOptions: Sendable, Equatable {
       case .usb: "USB host with 32 address lines: what lies above 4 GiB is bounced"
       case .audio: "sound card: cyclic coherent buffers, mapped to a process"
       case .virtio: "disk of a confidential VM: everything goes through the bounce buffer"
+      case .camera: "frames shared by sensor, encoder= and display=, with fences"
+      case .gpu: "rendered surfaces, shown by display=; some are evicted"
+      case .dmaengine: "serial port and copies through the channels of controller="
       }
     }
   }
@@ -42,6 +48,10 @@ public struct WorkloadOptions: Sendable, Equatable {
   /// Bytes of an operation; 0 for a mixture.
   public var size: UInt64 = 0
   public var mode = Mode.map
+  /// Names of the other devices that take part; `nil` for the device itself.
+  public var encoder: String?
+  public var display: String?
+  public var controller: String?
 
   public init(_ kind: Kind, device: String) {
     self.kind = kind
@@ -52,6 +62,9 @@ public struct WorkloadOptions: Sendable, Equatable {
     case .usb: (rate, depth) = (1_000, 8)
     case .audio: (rate, depth) = (100, 4)
     case .virtio: (rate, depth) = (2_000, 16)
+    case .camera: (rate, depth) = (30, 4)
+    case .gpu: (rate, depth) = (60, 3)
+    case .dmaengine: (rate, depth) = (200, 2)
     }
   }
 }
@@ -64,6 +77,12 @@ protocol Workload: AnyObject {
   func run() -> UInt64
   /// The driver's `remove`: everything is given back.
   func stop()
+  /// The processes that use the device end, before any driver leaves.
+  func finish()
+}
+
+extension Workload {
+  func finish() {}
 }
 
 /// What drivers have in common: their device, the code that runs, and the mistakes they may make.
@@ -86,11 +105,23 @@ class Driver {
     cpu = UInt32(device.index % max(1, machine.options.cpus))
   }
 
-  /// The module of the driver, as symbols name it.
-  var module: String { String(device.options.driver.map { $0 == "-" ? "_" : $0 }) }
+  /// The module of a driver, as symbols name it.
+  private func module(_ device: Device) -> String {
+    String(device.options.driver.map { $0 == "-" ? "_" : $0 })
+  }
 
   func site(_ function: String, _ callers: [String]) -> Site {
-    machine.makeSite(function, module: module, callers: callers)
+    site(device, function, callers)
+  }
+
+  /// A place in the driver of another device.
+  func site(_ device: Device, _ function: String, _ callers: [String]) -> Site {
+    machine.makeSite(function, module: module(device), callers: callers)
+  }
+
+  /// Another device that takes part; the driver's own when none is named.
+  func partner(_ name: String?) -> Device {
+    machine.devices.first { $0.options.name == name } ?? device
   }
 
   /// The interrupt or the thread of this driver runs now.
@@ -144,6 +175,9 @@ class Driver {
     case .usb: USBWorkload(machine, device, options, injector)
     case .audio: AudioWorkload(machine, device, options, injector)
     case .virtio: VirtioWorkload(machine, device, options, injector)
+    case .camera: CameraWorkload(machine, device, options, injector)
+    case .gpu: GPUWorkload(machine, device, options, injector)
+    case .dmaengine: DMAEngineWorkload(machine, device, options, injector)
     }
   }
 }

@@ -92,7 +92,7 @@ public struct FtraceWriter: ~Copyable {
     if event.kind == .lost { return loss(event) }
     let words = event.kind == .marker ? 0 : 2 * Int(event.segmentCount) + Int(event.physicalCount)
     // A control character takes four bytes.
-    reserve(4 * (3 * NameTable.maximumLength + Int(event.segmentCount)) + 512 + 20 * words)
+    reserve(4 * (3 * NameTable.maximumLength + Int(event.segmentCount)) + 1024 + 20 * words)
     let start = count
     prefix(event, names)
     guard payload(event, batch, names) else {
@@ -407,12 +407,12 @@ public struct FtraceWriter: ~Copyable {
       put(hex: event.dmaAddress, digits: 16)
       put(" flags=0x")
       put(hex: event.address, digits: 4)
-    default: return false
+    default: return sharing(event, names)
     }
     return true
   }
 
-  private mutating func device(_ event: DMAEvent, _ names: borrowing TraceNames) {
+  mutating func device(_ event: DMAEvent, _ names: borrowing TraceNames) {
     put(" device=\"")
     put(names.devices[event.device.rawValue])
     put(byte: 0x22)
@@ -448,20 +448,20 @@ public struct FtraceWriter: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func put(byte: UInt8) {
+  mutating func put(byte: UInt8) {
     buffer[count] = byte
     count += 1
   }
 
   @inline(__always)
-  private mutating func put(_ text: StaticString) {
+  mutating func put(_ text: StaticString) {
     (buffer + count).update(from: text.utf8Start, count: text.utf8CodeUnitCount)
     count += text.utf8CodeUnitCount
   }
 
   /// A name or text of the trace. What would end the line or move a cursor is escaped.
   @inline(__always)
-  private mutating func put(_ bytes: ArraySlice<UInt8>) {
+  mutating func put(_ bytes: ArraySlice<UInt8>) {
     let length = bytes.count
     let start = buffer + count
     let isPlain = bytes.withUnsafeBufferPointer { bytes in
@@ -481,12 +481,12 @@ public struct FtraceWriter: ~Copyable {
     for byte in ControlCharacters.escaped(bytes) { put(byte: byte) }
   }
 
-  private mutating func put(_ text: String.UTF8View) {
+  mutating func put(_ text: String.UTF8View) {
     for byte in text { put(byte: byte) }
   }
 
   @inline(__always)
-  private mutating func put(decimal value: UInt64) {
+  mutating func put(decimal value: UInt64) {
     var digits = 1
     var limit: UInt64 = 10
     while digits < 20, value >= limit {
@@ -498,7 +498,7 @@ public struct FtraceWriter: ~Copyable {
 
   /// `%5lu` or `%06lu`
   @inline(__always)
-  private mutating func put(decimal value: UInt64, width: Int, fill: UInt8) {
+  mutating func put(decimal value: UInt64, width: Int, fill: UInt8) {
     let start = count
     put(decimal: value)
     let missing = width - (count - start)
@@ -513,7 +513,7 @@ public struct FtraceWriter: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func put(decimal value: UInt64, digits: Int) {
+  mutating func put(decimal value: UInt64, digits: Int) {
     var rest = value
     var position = digits
     while position > 0 {
@@ -526,7 +526,7 @@ public struct FtraceWriter: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func put(hex value: UInt64, digits: Int = 1) {
+  mutating func put(hex value: UInt64, digits: Int = 1) {
     let length = max(digits, (67 - value.leadingZeroBitCount) / 4)
     var shift = UInt64(length) * 4
     while shift > 0 {

@@ -13,13 +13,16 @@ struct DumpCommand: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "dump",
-    abstract: "Print the live mappings at a moment, or the events, for people and programs.",
+    abstract: "Print the live mappings, the dma-bufs or the events, for people and programs.",
     discussion: """
       Numbers are numbers, addresses are strings in hexadecimal (JSON numbers lose digits), times \
       and ages are nanoseconds, what is not known is null.
 
       Fields of mappings:
       \(fieldList(MappingField.allCases.map { ($0.rawValue, $0.summary) }))
+
+      Fields of dma-bufs (--buffers):
+      \(fieldList(BufferField.allCases.map { ($0.rawValue, $0.summary) }))
 
       Fields of events (--events):
       \(fieldList(EventField.allCases.map { ($0.rawValue, $0.summary) }))
@@ -36,6 +39,9 @@ struct DumpCommand: ParsableCommand {
   @Flag(help: "The events up to the moment instead of the live mappings.")
   var events = false
 
+  @Flag(help: "The dma-bufs that devices share instead of the live mappings.")
+  var buffers = false
+
   @Option(help: "text, json, jsonl or csv.")
   var format = Format.text
 
@@ -44,7 +50,7 @@ struct DumpCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Sort by a field, with a minus before it downwards; mappings only.",
+      "Sort by a field, with a minus before it downwards; not for events.",
       valueName: "field"
     )
   )
@@ -54,13 +60,22 @@ struct DumpCommand: ParsableCommand {
   var filter: String?
 
   func validate() throws {
+    if events && buffers {
+      throw ValidationError("--events and --buffers are two questions: ask one.")
+    }
     if events && sort != nil {
       throw ValidationError("--sort does not go with --events: they stream in their own order.")
     }
   }
 
   func run() throws {
-    if events { try dumpEvents() } else { try dumpMappings() }
+    if events {
+      try dumpEvents()
+    } else if buffers {
+      try dumpBuffers()
+    } else {
+      try dumpMappings()
+    }
   }
 
   // MARK: Mappings
@@ -109,6 +124,46 @@ struct DumpCommand: ParsableCommand {
       }
       self.field = field
     }
+  }
+
+  // MARK: Buffers
+
+  private func dumpBuffers() throws {
+    let fields = try Self.parse(self.fields, BufferField.standard) { BufferField(name: $0) }
+    let filter = try FilterExpression.parse(self.filter, BufferField.allCases.map(\.rawValue))
+    let isDescending = sort?.hasPrefix("-") ?? false
+    let sortField = try sort.map { text -> BufferField in
+      let name = isDescending ? String(text.dropFirst()) : text
+      guard let field = BufferField(name: name) else {
+        throw CommandError(
+          "no field '\(String(escaping: name.utf8))' to sort by; there are "
+            + BufferField.allCases.map(\.rawValue).joined(separator: ", ")
+        )
+      }
+      return field
+    }
+    let replay = try moment.state()
+    let context = MappingContext(engine: replay.engine, names: replay.names, now: replay.time)
+    if let note = Diagnostics.noBuffers(moment.trace, replay) { StandardError.write(note) }
+    var buffers = Array(replay.engine.sharing.buffers().reversed())
+    if let filter { buffers.removeAll { !filter.matches(BufferRow($0, context)) } }
+    if let sortField {
+      let keys = buffers.map { sortField.value(of: $0, in: context) }
+      let order = buffers.indices.sorted { a, b in
+        if isDescending ? keys[b].precedes(keys[a]) : keys[a].precedes(keys[b]) { return true }
+        return (isDescending ? keys[a].precedes(keys[b]) : keys[b].precedes(keys[a]))
+          ? false : a < b
+      }
+      buffers = order.map { buffers[$0] }
+    }
+    var writer = RowWriter(
+      format,
+      schema: "dmatop.buffers/1",
+      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+    )
+    writer.begin()
+    for buffer in buffers { writer.add(fields.map { $0.value(of: buffer, in: context) }) }
+    writer.end()
   }
 
   // MARK: Events
@@ -207,7 +262,7 @@ struct EventRow: FilterExpression.Row {
   var texts: [String] {
     [
       EventField.task, .kind, .device, .direction, .dmaAddress, .physicalAddress, .driver,
-      .caller, .text, .attributes,
+      .caller, .subject, .text, .attributes,
     ].map { $0.value(of: event, number: number, in: batch, names).display }
   }
 }

@@ -7,7 +7,7 @@ import Glibc
 struct FSCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fs",
-    abstract: "The virtual dma-api/ files at a moment of the trace.",
+    abstract: "The virtual dma-api/ files and dma_buf/bufinfo at a moment of the trace.",
     discussion: """
       Example:
         dmatop fs cat dma-api/error_count trace.txt
@@ -53,7 +53,7 @@ struct FSCommand: ParsableCommand {
         """
     )
 
-    @Argument(help: "The file, such as dma-api/dump.")
+    @Argument(help: "The file, such as dma-api/dump or dma_buf/bufinfo.")
     var file: String
 
     @OptionGroup var moment: MomentArguments
@@ -65,6 +65,9 @@ struct FSCommand: ParsableCommand {
       var output = BufferedOutput()
       output.write(bytes: replay.engine.read(file, names: replay.names))
       output.flush()
+      if file == .bufinfo, let note = Diagnostics.noBuffers(moment.trace, replay) {
+        StandardError.write(note)
+      }
       try replay.requireWhole()
     }
   }
@@ -122,7 +125,7 @@ struct FSCommand: ParsableCommand {
   struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "export",
-      abstract: "Write DIR/dma-api/ with all nine files.",
+      abstract: "Write DIR/dma-api/ with all nine files, and DIR/dma_buf/bufinfo.",
       discussion: """
         Example:
           dmatop fs export /tmp/state trace.txt
@@ -138,7 +141,7 @@ struct FSCommand: ParsableCommand {
     func run() throws {
       let replay = try moment.state(gates)
       try makeDirectory(directory)
-      try makeDirectory(directory + "/" + VirtualFile.directory)
+      for name in VirtualFile.directories { try makeDirectory(directory + "/" + name) }
       for file in VirtualFile.allCases {
         try write(
           replay.engine.read(file, names: replay.names),

@@ -29,6 +29,7 @@ struct LintRun {
     self.name = name
     self.join = join
     replay.collectChanges()
+    replay.collectIncidents()
     let generation = replay.engine.configuration.generation
     activity = drawsCharts ? Activity() : nil
     collector = FindingCollector(path: name)
@@ -55,15 +56,23 @@ struct LintRun {
     let hasReports = replay.engine.hasReports
     activity?.observe(event)
     defer { if join != nil { takeFaults(replay, until: event.time) } }
-    guard hasChanges || hasReports || Judge.wants(event) else { return }
+    let isShared = event.kind.isSharing || replay.engine.sharing.hasIncidents
+    guard hasChanges || hasReports || isShared || Judge.wants(event) else { return }
     if hasChanges { replay.drainChanges { changes.append($0) } }
     if hasReports { replay.takeReports(&reports) }
     if hasChanges || hasReports { visit(changes, reports) }
     judge.observe(event, replay.engine, changes, reports)
+    if isShared || replay.engine.sharing.watchesMappings { observeSharing(&replay, event) }
     if judge.hasVerdicts { takeVerdicts(replay) }
     if hasChanges { activity?.observe(changes, at: event.time) }
     if !changes.isEmpty { changes.removeAll(keepingCapacity: true) }
     if !reports.isEmpty { takeReports(replay) }
+  }
+
+  @inline(never)
+  private mutating func observeSharing(_ replay: inout Replay, _ event: DMAEvent) {
+    let incidents = replay.takeIncidents()
+    judge.buffers.observe(event, replay.engine, changes, incidents, replay.names)
   }
 
   private mutating func takeVerdicts(_ replay: Replay) {
@@ -131,6 +140,8 @@ struct LintRun {
     replay.takeReports(&reports)
     takeReports(replay)
     judge.finish(replay.engine, time: replay.time)
+    let incidents = replay.takeIncidents()
+    judge.buffers.finish(replay.engine, incidents, replay.names)
     takeVerdicts(replay)
     collector.add(replay.summary)
     var result = LintResult(

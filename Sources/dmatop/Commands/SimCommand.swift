@@ -232,6 +232,14 @@ struct SimCommand: ParsableCommand {
         var text = "  \(workload.kind.rawValue) on \(label): \(workload.rate) a second"
         text += ", \(workload.depth) in flight"
         if workload.kind == .nic { text += ", mode \(workload.mode.rawValue)" }
+        for (role, name) in [
+          ("encoder", workload.encoder), ("display", workload.display),
+          ("controller", workload.controller),
+        ] {
+          guard let name else { continue }
+          let partner = scenario.devices.first { $0.options.name == name }?.label ?? name
+          text += ", \(role) \(partner)"
+        }
         output.write(text + "\n")
       }
     }

@@ -181,8 +181,10 @@ struct StatReport {
     if let undecided = Diagnostics.sentence(engine.undecided) {
       lines.append("undecided \(undecided)")
     }
+    lines += sharingLines()
     lines.append("")
     lines += deviceTable()
+    lines += exporterTable()
     let kinds = kinds
     if !kinds.isEmpty {
       var table = TextTable([("LIVE NOW", false), ("DIR", false), ("COUNT", true), ("BYTES", true)])
@@ -206,6 +208,71 @@ struct StatReport {
       lines += [""] + table.lines()
     }
     return lines
+  }
+
+  /// What devices share, fences, IOVA ranges and channels, where the trace has such events.
+  private func sharingLines() -> [String] {
+    let sharing = replay.engine.sharing
+    var lines: [String] = []
+    func plural(_ count: some BinaryInteger, _ word: String) -> String {
+      "\(count) \(word)\(count == 1 ? "" : "s")"
+    }
+    if sharing.bufferEvents > 0 {
+      let totals = sharing.bufferTotals
+      var line = "buffers   \(totals.live) live, \(FieldValue.bytes(totals.bytes))"
+      if totals.possiblyGone > 0 { line += "; \(totals.possiblyGone) possibly gone" }
+      line += "; \(plural(sharing.attachmentCount, "attachment"))"
+      if sharing.undecidedLinks > 0 {
+        line += "; \(plural(sharing.undecidedLinks, "map")) that may be of several of them"
+      }
+      lines.append(line)
+    }
+    if sharing.hasFences {
+      lines.append(
+        "fences    \(sharing.pendingFences) pending, \(sharing.fencesSignaled) signaled on "
+          + plural(sharing.timelines().count { $0.context != 0 }, "timeline")
+      )
+    }
+    if sharing.iovaEvents > 0 {
+      let linked = sharing.ranges().reduce(0 as UInt64) { $0 &+ $1.linkedBytes }
+      lines.append(
+        "IOVA      \(plural(sharing.iovaRangeCount, "range")), \(FieldValue.bytes(linked)) linked"
+      )
+    }
+    if sharing.channelEvents > 0 {
+      let channels = sharing.channels()
+      lines.append(
+        "dmaengine \(plural(channels.count, "channel")), "
+          + plural(channels.reduce(0) { $0 + $1.inFlight }, "descriptor") + " in flight"
+      )
+    }
+    if sharing.untracked > 0 {
+      lines.append("untracked \(sharing.untracked) buffers, fences or others beyond the limits")
+    }
+    return lines
+  }
+
+  /// Exporters by name.
+  private var exporters: [(name: String, totals: SharingTracker.Exporter)] {
+    replay.engine.sharing.exporters.map { (replay.names.exporters.string($0.key), $0.value) }
+      .sorted { $0.name < $1.name }
+  }
+
+  private func exporterTable() -> [String] {
+    let exporters = exporters
+    guard !exporters.isEmpty else { return [] }
+    var table = TextTable([
+      ("EXPORTER", false), ("LIVE", true), ("PEAK", true), ("BYTES", true), ("PEAK BYTES", true),
+      ("EXPORTED", true),
+    ])
+    for (name, totals) in exporters {
+      table.add([
+        String(escaping: name.utf8), String(totals.live), String(totals.peak),
+        FieldValue.bytes(totals.bytes), FieldValue.bytes(totals.peakBytes),
+        String(totals.exported),
+      ])
+    }
+    return [""] + table.lines()
   }
 
   private func deviceTable() -> [String] {
@@ -269,6 +336,8 @@ struct StatReport {
       json.object { json in
         for reason in engine.undecided.reasons { json.pair(reason.name, reason.count) }
       }
+      json.key("sharing")
+      json.object { appendSharing(to: &$0) }
       json.key("total")
       json.object { append(statistics.total, to: &$0) }
       json.key("drivers")
@@ -314,6 +383,41 @@ struct StatReport {
       }
     }
     return json.text.bytes + [0x0a]
+  }
+
+  private func appendSharing(to json: inout JSONWriter) {
+    let sharing = replay.engine.sharing
+    let totals = sharing.bufferTotals
+    json.pair("buffer_events", sharing.bufferEvents)
+    json.pair("fence_events", sharing.fenceEvents)
+    json.pair("iova_events", sharing.iovaEvents)
+    json.pair("dmaengine_events", sharing.channelEvents)
+    json.pair("buffers", totals.live)
+    json.pair("buffer_bytes", totals.bytes)
+    json.pair("buffers_possibly_gone", totals.possiblyGone)
+    json.pair("attachments", UInt64(sharing.attachmentCount))
+    json.pair("undecided_links", sharing.undecidedLinks)
+    json.pair("undecided_origins", sharing.undecidedOrigins)
+    json.pair("pending_fences", UInt64(sharing.pendingFences))
+    json.pair("signaled_fences", sharing.fencesSignaled)
+    json.pair("iova_ranges", UInt64(sharing.iovaRangeCount))
+    json.pair("iova_linked_bytes", sharing.ranges().reduce(0) { $0 &+ $1.linkedBytes })
+    json.pair("channels", UInt64(sharing.channels().count))
+    json.pair("descriptors_in_flight", UInt64(sharing.channels().reduce(0) { $0 + $1.inFlight }))
+    json.pair("untracked", sharing.untracked)
+    json.key("exporters")
+    json.array { json in
+      for (name, totals) in exporters {
+        json.object { json in
+          json.pair("exporter", name)
+          json.pair("live", totals.live)
+          json.pair("peak", totals.peak)
+          json.pair("bytes", totals.bytes)
+          json.pair("peak_bytes", totals.peakBytes)
+          json.pair("exported", totals.exported)
+        }
+      }
+    }
   }
 
   private func append(_ totals: Statistics.Totals, to json: inout JSONWriter) {

@@ -75,6 +75,13 @@ struct EventRowEncoder {
       case .markerText:
         let marker = String(decoding: batch.markerText(event), as: UTF8.self)
         text.append(Self.encode(style, marker))
+      case .subject:
+        if let subject = EventField.subject(event, names) {
+          text.append(Self.encode(style, subject))
+        } else if style == .json {
+          text.append("null")
+        }
+      case .sharingText: text.append(Self.encode(style, EventField.sharingText(event, names)))
       }
     }
     if style == .json { text.append("}") }

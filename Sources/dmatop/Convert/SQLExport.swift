@@ -112,6 +112,14 @@ struct SQLExport {
         events.bind(column, UInt64(number))
       case .markerText:
         events.bind(column, String(escaping: replay.batch.markerText(event)))
+      case .subject:
+        if let subject = EventField.subject(event, replay.names) {
+          events.bind(column, String(escaping: subject.utf8))
+        } else {
+          events.bindNull(column)
+        }
+      case .sharingText:
+        events.bind(column, String(escaping: EventField.sharingText(event, replay.names).utf8))
       }
     }
     events.bind(21, event.stack == StackTable.none ? nil : UInt64(event.stack))

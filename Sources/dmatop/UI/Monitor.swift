@@ -649,6 +649,9 @@ struct Monitor {
       afterTravel()
     case .mappings:
       guard let mapping = (list as? MappingList)?.mapping(row) else { return }
+      if let buffer = state.timeline.engine.buffer(of: mapping) {
+        return showBuffer(buffer, mapping)
+      }
       state.isPlaying = false
       state.attempt { timeline throws(TraceError) in try timeline.seek(time: mapping.time) }
       state.place.followed = mapping.sequence
@@ -680,7 +683,61 @@ struct Monitor {
       show(.mappings)
       let space = region.space.map { " device=\(state.names.devices.string($0.rawValue))" } ?? ""
       state.setFilter("dma_addr>=0x\(from) dma_addr<0x\(to)\(space)")
-    case .files, .buffers: break
+    case .buffers: showMappings(of: list, row)
+    case .files: break
+    }
+  }
+
+  /// The row of a mapping among the buffers.
+  private mutating func showBuffer(_ buffer: DMABuf, _ mapping: Mapping) {
+    let attachment = state.timeline.engine.attachment(of: mapping)
+    show(.buffers)
+    state.setFilter("")
+    state.place.errorsOnly = false
+    state.place.isTree = true
+    let exporter =
+      buffer.exporter == NameTable.unknown ? "?" : state.names.exporters.string(buffer.exporter)
+    // Exporters, attachments and mappings are open unless they were closed, buffers the other way.
+    state.place.toggled.remove(BufferList.key(exporter: exporter))
+    state.place.toggled.insert(BufferList.key(buffer))
+    if let attachment { state.place.toggled.remove("a:\(attachment.id)") }
+    state.invalidate()
+    select(.mapping(mapping.sequence))
+    state.say("buffer \(buffer.inode), which it maps; z goes back", keeps: false)
+  }
+
+  /// Puts the cursor on the row of the buffers view that stands for something.
+  private mutating func select(_ subject: BufferList.Subject) {
+    let list = state.list(glyphs)
+    guard let row = (0..<list.count).first(where: { BufferList.subject(list, $0) == subject })
+    else { return }
+    state.moveSelection(to: row)
+  }
+
+  /// From a row of the buffers to the mappings of it.
+  private mutating func showMappings(of list: any RowList, _ row: Int) {
+    let sharing = state.timeline.engine.sharing
+    switch BufferList.subject(list, row) {
+    case .mapping(let sequence):
+      show(.mappings)
+      state.setFilter("")
+      state.place.errorsOnly = false
+      state.place.isTree = false
+      let mappings = state.list(glyphs)
+      guard let row = (0..<mappings.count).first(where: { mappings.identity($0) == sequence })
+      else { return }
+      state.moveSelection(to: row)
+      state.say("the mapping; z goes back to its buffer", keeps: false)
+    case .attachment(let id):
+      guard let attachment = sharing.attachment(id) else { return }
+      let device = state.names.devices.string(attachment.device.rawValue)
+      show(.mappings)
+      state.setFilter("buffer=\(attachment.inode) device=\(device)")
+    case .buffer(let inode):
+      show(.mappings)
+      state.setFilter("buffer=\(inode)")
+      state.say("mappings of buffer \(inode)", keeps: false)
+    case .exporter, .process, nil: break
     }
   }
 

@@ -49,6 +49,7 @@ struct ListCaches {
   var errors: Made<ErrorList.Content>?
   var order: Made<[Int]?>?
   var devices: Made<[DeviceSummary]>?
+  var buffers: Made<BufferList.Content>?
   var regions: Made<[AddressRegion]>?
   var statistics: Made<LiveStatistics>?
   var totals: Made<LiveTotals>?
@@ -161,7 +162,7 @@ extension MonitorState {
         closed: place.toggled
       )
     case .files: return FileList.make(timeline.engine, names)
-    case .buffers: return FixedList(columns: [], rows: [])
+    case .buffers: return bufferList(glyphs)
     case .map:
       return RegionList.make(
         regions(),
@@ -302,6 +303,26 @@ extension MonitorState {
     let timeline = timeline
     return ListCaches.get(&caches.devices, key(.devices), isMoving: isMoving) {
       DeviceSummary.all(timeline, sparkline: DeviceList.sparkline)
+    }
+  }
+
+  private mutating func bufferList(_ glyphs: Glyphs) -> BufferList.Content {
+    let context = context
+    let place = place
+    // The rows themselves do not depend on filters.
+    var key = fullKey()
+    key.filter = ""
+    key.pinned = ""
+    key.errorsOnly = false
+    key.other = glyphs.isASCII ? 1 : 0
+    return ListCaches.get(&caches.buffers, key, isMoving: isMoving) {
+      BufferList.make(
+        context,
+        glyphs,
+        isTree: place.isTree,
+        toggled: place.toggled,
+        sort: place.sort
+      )
     }
   }
 

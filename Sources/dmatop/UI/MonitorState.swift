@@ -29,7 +29,9 @@ struct MonitorState {
     }
 
     /// Whether its rows can be grouped.
-    var hasTree: Bool { self == .mappings || self == .errors || self == .devices }
+    var hasTree: Bool {
+      self == .mappings || self == .errors || self == .devices || self == .buffers
+    }
   }
 
   /// What a line that is being typed is for.
@@ -177,6 +179,9 @@ struct MonitorState {
     var devices = Place()
     devices.isTree = true
     places[.devices] = devices
+    var buffers = Place()
+    buffers.isTree = true
+    places[.buffers] = buffers
     var mappings = Place()
     mappings.sort = Sort(column: MappingField.age.rawValue, isAscending: false)
     places[.mappings] = mappings
@@ -273,7 +278,9 @@ struct MonitorState {
         if let time = Moment.nanoseconds(text) { try timeline.seek(time: time) }
       case .marker(let text): try Self.seek(markerWith: text, timeline, path)
       case .snapshot(let name):
-        try Self.seek(markerWith: "dma-api: snapshot \(name)", timeline, path)
+        let isOfBuffers = timeline.markers.contains { $0.text == "dma-buf: snapshot \(name)" }
+        let system = isOfBuffers ? "dma-buf" : "dma-api"
+        try Self.seek(markerWith: "\(system): snapshot \(name)", timeline, path)
       }
     }
   }
@@ -365,7 +372,7 @@ struct MonitorState {
       case .events: names = EventList.fields.map(\.rawValue)
       case .devices: names = DeviceList.columns.map(\.name)
       case .files: names = ["file", "bytes"]
-      case .buffers: names = []
+      case .buffers: names = BufferList.columns.map(\.name)
       case .map:
         names = ["space", "dma_addr", "span", "bytes", "live", "gaps", "largest_gap", "oldest_ns"]
       case .stats: names = ["live", "bytes", "oldest_ns", "driver", "device", "site"]

@@ -38,7 +38,7 @@ struct MonitorView {
     case .events: drawEvents(&buffer, &state, area)
     case .devices: drawDevices(&buffer, &state, area)
     case .files: drawFiles(&buffer, &state, area)
-    case .buffers: drawBuffers(&buffer, state, area)
+    case .buffers: drawBuffers(&buffer, &state, area)
     case .map: drawMap(&buffer, &state, area)
     case .stats: drawStats(&buffer, &state, area)
     }
@@ -405,7 +405,11 @@ struct MonitorView {
       case .map:
         add(.open, "Zoom")
         add(.related, "Mappings")
-      case .buffers, .stats: break
+      case .buffers:
+        add(.filter, "Filter")
+        add(.tree, "Tree")
+        add(.related, "Mappings")
+      case .stats: break
       }
       add(.palette, "Palette")
       add(.setup, "Setup")

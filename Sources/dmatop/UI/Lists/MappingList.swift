@@ -71,6 +71,7 @@ struct MappingList: RowList {
       case .cpuAddress: ("CPU ADDR", 18, 10)
       case .line: ("LINE", 9, 10)
       case .sequence: ("SEQ", 9, 10)
+      case .buffer: ("BUFFER", 8, 10)
       }
     return ListColumn(
       name: field.rawValue,

@@ -25,7 +25,7 @@ struct MapSite: Hashable, Comparable {
   static func < (a: MapSite, b: MapSite) -> Bool { (a.stack, a.symbol) < (b.stack, b.symbol) }
 }
 
-/// The files of dma-api/.
+/// The files of dma-api/, and dma_buf/bufinfo.
 enum FileList {
   static func make(_ engine: DMADebug, _ names: TraceNames) -> FixedList {
     FixedList(
@@ -36,7 +36,8 @@ enum FileList {
       rows: VirtualFile.allCases.enumerated().map { index, file in
         FixedList.Row(
           values: [
-            .text(file.rawValue), .number(UInt64(engine.read(file, names: names).count)),
+            .text(file == .bufinfo ? file.path : file.rawValue),
+            .number(UInt64(engine.read(file, names: names).count)),
           ],
           identity: UInt64(index)
         )

@@ -13,16 +13,4 @@ extension MonitorView {
         ? "no device has done anything yet" : "nothing matches the filter"
     )
   }
-
-  /// View 6 is kept for buffers that devices share.
-  func drawBuffers(_ buffer: inout CellBuffer, _ state: MonitorState, _ area: Rectangle) {
-    guard area.height > 1 else { return }
-    buffer.put(
-      "dma-buf is not read yet: this view is kept for buffers that devices share",
-      x: area.x + 1,
-      y: area.y + 1,
-      style: theme[.faint],
-      clip: area
-    )
-  }
 }

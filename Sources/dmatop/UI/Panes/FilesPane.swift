@@ -44,14 +44,15 @@ extension MonitorView {
       Rectangle(x: area.x, y: area.y, width: area.width, height: 1),
       style: theme[.heading]
     )
-    buffer.put(file.rawValue, x: area.x, y: area.y, style: theme[.heading], maxWidth: area.width)
+    let title = file == .bufinfo ? file.path : file.rawValue
+    buffer.put(title, x: area.x, y: area.y, style: theme[.heading], maxWidth: area.width)
     let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: true)
     for (offset, line) in lines.prefix(max(0, area.height - 1)).enumerated() {
       let isLast = offset == area.height - 2 && lines.count > area.height - 1
       let text =
         isLast
-        ? "\(glyphs.ellipsis) \(lines.count - offset) lines more: dmatop fs cat dma-api/\(file.rawValue)"
-        : String(decoding: line, as: UTF8.self)
+        ? "\(glyphs.ellipsis) \(lines.count - offset) lines more: dmatop fs cat \(file.path)"
+        : Self.untabbed(String(decoding: line, as: UTF8.self))
       buffer.put(
         text,
         x: area.x,
@@ -63,6 +64,20 @@ extension MonitorView {
     if bytes.isEmpty {
       buffer.put("(empty)", x: area.x, y: area.y + 1, style: theme[.faint], maxWidth: area.width)
     }
+  }
+
+  /// A line with its tabs as blanks, stops eight cells apart.
+  private static func untabbed(_ line: String) -> String {
+    guard line.utf8.contains(0x09) else { return line }
+    var text = ""
+    for character in line {
+      if character == "\t" {
+        text += String(repeating: " ", count: 8 - CellWidth.of(text) % 8)
+      } else {
+        text.append(character)
+      }
+    }
+    return text
   }
 
   /// The end of what the kernel would have logged until now.

@@ -92,8 +92,9 @@ extension MonitorView {
     _ context: MappingContext,
     width: Int
   ) -> [String] {
-    let pairs = MappingField.allCases.map { field -> String in
+    let pairs = MappingField.allCases.compactMap { field -> String? in
       let value = field.value(of: mapping, in: context)
+      if field == .buffer, value == .none { return nil }
       let isUnfit = field == .sgCallEntries || field == .sgMappedEntries || field == .cpuAddress
       var text = value == .none && isUnfit ? "n/a" : value.display
       if field == .size { text = "\(mapping.size) (\(FieldValue.bytes(mapping.size)))" }

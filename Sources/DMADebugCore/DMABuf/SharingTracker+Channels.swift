@@ -1,0 +1,159 @@
+/// Channels of dmaengine and the descriptors that they work on.
+extension SharingTracker {
+  mutating func channel(_ event: DMAEvent, slot: UInt32?) {
+    let name = event.site
+    if channelsByName[name] == nil {
+      guard channelsByName.count < Self.maximumChannels else {
+        untracked += 1
+        return
+      }
+      if event.kind == .channelRelease { return }
+      channelsByName[name] = DMAChannel(name: name, client: event.device, event: event)
+    }
+    guard let index = channelsByName.index(forKey: name) else { return }
+    if event.device != .unknown { channelsByName.values[index].client = event.device }
+    switch event.kind {
+    case .channelRequest:
+      channelsByName.values[index].isRequested = true
+      channelsByName.values[index].event = event
+    case .channelConfigure: channelsByName.values[index].isConfigured = true
+    case .descriptorPrepare: prepare(index, event, slot)
+    case .descriptorSubmit: submit(index, event)
+    case .channelIssuePending:
+      for position in channelsByName.values[index].descriptors.indices
+      where channelsByName.values[index].descriptors[position].cookie != nil {
+        channelsByName.values[index].descriptors[position].isIssued = true
+      }
+    case .descriptorComplete:
+      sightings.insert(.completion)
+      complete(index, event)
+    case .channelStatus:
+      if event.size == 0 {
+        sightings.insert(.completion)
+        complete(index, event)
+      } else {
+        let position = channelsByName.values[index].descriptors.firstIndex {
+          $0.cookie == event.address
+        }
+        if let position {
+          channelsByName.values[index].descriptors[position].residue = event.size
+        }
+      }
+    case .channelTerminate: drop(index) { $0.cookie != nil }
+    case .channelRelease:
+      let inFlight = channelsByName.values[index].descriptors.filter { $0.cookie != nil }
+      if let first = inFlight.first, sightings.contains(.completion) {
+        var incident = SharingIncident(kind: .releaseInFlight, event: event, origin: first.event)
+        incident.event.device = channelsByName.values[index].client
+        incident.value = UInt64(inFlight.count)
+        report(incident)
+      }
+      drop(index) { _ in true }
+      channelsByName[name] = nil
+    default: break
+    }
+  }
+
+  private mutating func prepare(
+    _ index: Dictionary<UInt32, DMAChannel>.Index,
+    _ event: DMAEvent,
+    _ slot: UInt32?
+  ) {
+    guard channelsByName.values[index].descriptors.count < DMAChannel.maximumDescriptors else {
+      untracked += 1
+      return
+    }
+    var descriptor = DMAChannel.Descriptor(
+      type: event.mappedEntries,
+      address: event.dmaAddress,
+      size: event.size,
+      direction: event.direction,
+      event: event
+    )
+    descriptor.slot = slot
+    channelsByName.values[index].descriptors.append(descriptor)
+  }
+
+  /// The descriptor that was prepared last and not submitted: drivers do both at once.
+  private mutating func submit(_ index: Dictionary<UInt32, DMAChannel>.Index, _ event: DMAEvent) {
+    // A negative cookie is an error.
+    guard Int64(bitPattern: event.address) >= 0 else { return }
+    channelsByName.values[index].submitted += 1
+    let position = channelsByName.values[index].descriptors.lastIndex { $0.cookie == nil }
+    if let position {
+      channelsByName.values[index].descriptors[position].cookie = event.address
+      if let slot = channelsByName.values[index].descriptors[position].slot {
+        channelsOfSlots[slot] = channelsByName.values[index].name
+      }
+    } else if channelsByName.values[index].descriptors.count < DMAChannel.maximumDescriptors {
+      var descriptor = DMAChannel.Descriptor(
+        type: 0,
+        address: 0,
+        size: 0,
+        direction: .none,
+        event: event
+      )
+      descriptor.cookie = event.address
+      channelsByName.values[index].descriptors.append(descriptor)
+    } else {
+      untracked += 1
+    }
+  }
+
+  /// Descriptors complete in order; a cyclic one never does, however often it calls back.
+  private mutating func complete(
+    _ index: Dictionary<UInt32, DMAChannel>.Index,
+    _ event: DMAEvent
+  ) {
+    let descriptors = channelsByName.values[index].descriptors
+    guard let position = descriptors.firstIndex(where: { $0.cookie == event.address }) else {
+      return
+    }
+    if descriptors[position].type == 2 {
+      channelsByName.values[index].completed += 1
+      return
+    }
+    // The residue of a callback that reports a transfer which broke off is not 0: it is over too.
+    var order = 0
+    drop(index) { descriptor in
+      defer { order += 1 }
+      return order <= position && descriptor.cookie != nil && descriptor.type != 2
+    }
+  }
+
+  private mutating func drop(
+    _ index: Dictionary<UInt32, DMAChannel>.Index,
+    _ isOver: (DMAChannel.Descriptor) -> Bool
+  ) {
+    var kept: [DMAChannel.Descriptor] = []
+    for descriptor in channelsByName.values[index].descriptors {
+      if isOver(descriptor) {
+        if descriptor.cookie != nil { channelsByName.values[index].completed += 1 }
+        if let slot = descriptor.slot { channelsOfSlots[slot] = nil }
+      } else {
+        kept.append(descriptor)
+      }
+    }
+    channelsByName.values[index].descriptors = kept
+  }
+
+  /// Whether mappings that go must be held against descriptors in flight.
+  public var watchesMappings: Bool { !channelsOfSlots.isEmpty }
+
+  /// A mapping went: the channel and descriptor that still work on it.
+  ///
+  /// - Parameters:
+  ///   - slot: where it was in the table.
+  ///   - address: its DMA address.
+  public func inFlight(
+    slot: UInt32,
+    address: UInt64,
+    size: UInt64
+  ) -> (channel: DMAChannel, descriptor: DMAChannel.Descriptor)? {
+    guard let name = channelsOfSlots[slot], let channel = channelsByName[name] else { return nil }
+    let descriptor = channel.descriptors.first {
+      $0.slot == slot && $0.cookie != nil && $0.address &- address < max(size, 1)
+    }
+    return descriptor.map { (channel, $0) }
+  }
+}

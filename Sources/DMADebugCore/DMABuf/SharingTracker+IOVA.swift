@@ -1,0 +1,233 @@
+/// IOVA-based mappings, `dma_iova_…`: a range is allocated, memory is linked into it piece by piece,
+/// synchronised once, and destroyed as a whole.
+extension SharingTracker {
+  mutating func iova(_ event: DMAEvent) {
+    switch event.kind {
+    case .iovaAlloc: allocate(event)
+    case .iovaLink: link(event)
+    case .iovaSync:
+      sightings.insert(.iovaSync)
+      withRange(event) { range, _ in range.sync(event) }
+    case .iovaUnlink:
+      withRange(event) { range, incidents in
+        range.unlink(event.dmaAddress, event.size, event, &incidents)
+      }
+    case .iovaDestroy:
+      withRange(event) { range, incidents in
+        range.unlink(range.address, event.size, event, &incidents)
+        range.leftovers(event, &incidents)
+      }
+      remove(event)
+    case .iovaFree:
+      withRange(event) { range, incidents in range.leftovers(event, &incidents) }
+      remove(event)
+    default: break
+    }
+  }
+
+  /// Where the range stands that holds an address.
+  private func place(_ device: DeviceID, _ address: UInt64) -> Int? {
+    guard let ranges = rangesByDevice[device] else { return nil }
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].address <= address { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0 else { return nil }
+    let range = ranges[low - 1]
+    return address &- range.address < max(range.size, 1) ? low - 1 : nil
+  }
+
+  private mutating func allocate(_ event: DMAEvent) {
+    // It failed: the driver maps page by page instead.
+    guard event.size > 0 else { return }
+    if let old = place(event.device, event.dmaAddress) {
+      rangesByDevice[event.device]?.remove(at: old)
+      rangeCount -= 1
+    }
+    guard rangeCount < Self.maximumRanges else {
+      untracked += 1
+      return
+    }
+    let range = IOVARange(
+      device: event.device,
+      address: event.dmaAddress,
+      size: event.size,
+      event: event
+    )
+    let ranges = rangesByDevice[event.device] ?? []
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].address < range.address { low = middle + 1 } else { high = middle }
+    }
+    rangesByDevice[event.device, default: []].insert(range, at: low)
+    rangeCount += 1
+  }
+
+  private mutating func link(_ event: DMAEvent) {
+    guard let place = place(event.device, event.dmaAddress) else {
+      // Its range may be older than the trace, unless it begins just behind one that is known.
+      let before = event.dmaAddress > 0 ? self.place(event.device, event.dmaAddress - 1) : nil
+      if let before, let range = rangesByDevice[event.device]?[before] {
+        outside(event, range)
+      } else {
+        undecidedOrigins += 1
+      }
+      return
+    }
+    guard let range = rangesByDevice[event.device]?[place] else { return }
+    if event.size > range.size &- (event.dmaAddress &- range.address) { outside(event, range) }
+    let isRoom = rangesByDevice[event.device]?[place].add(event) ?? false
+    if !isRoom { untracked += 1 }
+  }
+
+  private mutating func outside(_ event: DMAEvent, _ range: IOVARange) {
+    var incident = SharingIncident(kind: .iovaOutside, event: event, origin: range.event)
+    incident.value = range.size
+    report(incident)
+  }
+
+  private mutating func withRange(
+    _ event: DMAEvent,
+    _ body: (inout IOVARange, inout [SharingIncident]) -> Void
+  ) {
+    guard let place = place(event.device, event.dmaAddress) else {
+      undecidedOrigins += 1
+      return
+    }
+    var incidents: [SharingIncident] = []
+    body(&rangesByDevice[event.device]![place], &incidents)
+    for incident in incidents {
+      // Without a probe on dma_iova_sync() its absence says nothing.
+      if incident.kind == .iovaNotSynced, !sightings.contains(.iovaSync) { continue }
+      report(incident)
+    }
+  }
+
+  private mutating func remove(_ event: DMAEvent) {
+    guard let place = place(event.device, event.dmaAddress) else { return }
+    rangesByDevice[event.device]?.remove(at: place)
+    if rangesByDevice[event.device]?.isEmpty == true { rangesByDevice[event.device] = nil }
+    rangeCount -= 1
+  }
+}
+
+extension IOVARange {
+  /// - Returns: whether there was room.
+  fileprivate mutating func add(_ event: DMAEvent) -> Bool {
+    let link = Link(
+      address: event.dmaAddress,
+      size: event.size,
+      physical: event.address,
+      direction: event.direction,
+      isSynced: false,
+      event: event
+    )
+    if let last = links.last, last.end == link.address, !last.isSynced,
+      last.direction == link.direction, last.physical &+ last.size == link.physical
+    {
+      links[links.count - 1].size &+= link.size
+      return true
+    }
+    guard links.count < Self.maximumLinks else { return false }
+    let place = links.firstIndex { $0.address > link.address } ?? links.count
+    links.insert(link, at: place)
+    return true
+  }
+
+  fileprivate mutating func sync(_ event: DMAEvent) {
+    let end = event.dmaAddress &+ event.size
+    let touched = links.contains {
+      !$0.isSynced && $0.address < end && $0.end > event.dmaAddress
+    }
+    guard touched else { return }
+    var parts: [Link] = []
+    for link in links {
+      guard !link.isSynced, link.address < end, link.end > event.dmaAddress else {
+        parts.append(link)
+        continue
+      }
+      let (before, inside, behind) = link.split(event.dmaAddress, end)
+      if let before { parts.append(before) }
+      var synced = inside
+      synced.isSynced = true
+      parts.append(synced)
+      if let behind { parts.append(behind) }
+    }
+    // A hostile trace may split for ever.
+    if parts.count <= 2 * Self.maximumLinks { links = parts }
+  }
+
+  /// Takes away what is linked in a part of the range.
+  fileprivate mutating func unlink(
+    _ address: UInt64,
+    _ size: UInt64,
+    _ event: DMAEvent,
+    _ incidents: inout [SharingIncident]
+  ) {
+    let end = address &+ size
+    var unsynced: UInt64 = 0
+    var origin: DMAEvent?
+    var kept: [Link] = []
+    for link in links {
+      guard link.address < end, link.end > address else {
+        kept.append(link)
+        continue
+      }
+      if !link.isSynced {
+        unsynced &+= min(link.end, end) &- max(link.address, address)
+        origin = origin ?? link.event
+      }
+      let (before, _, behind) = link.split(address, end)
+      if let before { kept.append(before) }
+      if let behind { kept.append(behind) }
+    }
+    links = kept
+    if unsynced > 0 {
+      var incident = SharingIncident(kind: .iovaNotSynced, event: event, origin: origin)
+      incident.value = unsynced
+      incidents.append(incident)
+    }
+  }
+
+  /// What is still linked when the range is given back.
+  fileprivate mutating func leftovers(
+    _ event: DMAEvent,
+    _ incidents: inout [SharingIncident]
+  ) {
+    guard let first = links.first else { return }
+    var incident = SharingIncident(kind: .iovaLeftLinked, event: event, origin: first.event)
+    incident.value = linkedBytes
+    incident.detail = event.kind == .iovaFree ? 0 : 1
+    incidents.append(incident)
+  }
+}
+
+extension IOVARange.Link {
+  /// The parts before, in and behind a piece of the range that it overlaps.
+  fileprivate func split(_ start: UInt64, _ end: UInt64) -> (
+    before: Self?, inside: Self, behind: Self?
+  ) {
+    var before: Self?
+    var inside = self
+    var behind: Self?
+    if address < start {
+      before = self
+      before?.size = start &- address
+      inside.physical = physical &+ (start &- address)
+      inside.size = self.end &- start
+      inside.address = start
+    }
+    if self.end > end {
+      behind = self
+      behind?.address = end
+      behind?.size = self.end &- end
+      behind?.physical = physical &+ (end &- address)
+      inside.size = end &- inside.address
+    }
+    return (before, inside, behind)
+  }
+}

@@ -1,0 +1,48 @@
+extension Rule {
+  /// The last known reference of a dma-buf is gone and a device is still attached.
+  static let leakedAttachment = Rule(
+    "DMA201",
+    "attachment-leaked",
+    .warning,
+    .strong,
+    "a device is still attached after the last put",
+    kernelWords: nil,
+    why: "Every reference that the trace shows was put, and the attachment stayed to "
+      + "the end. It keeps the importer's state alive, and with it the exporter's "
+      + "pages; when the buffer is released the kernel warns, and the attachment "
+      + "points to freed memory. A driver that took a reference with get_dma_buf(), "
+      + "which no trace shows, may be right.",
+    fix: "Call dma_buf_detach() before dma_buf_put(), also on the error paths behind "
+      + "dma_buf_attach().",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        RuleExample.probe,
+        RuleExample.export,
+        RuleExample.descriptor,
+        RuleExample.get,
+        RuleExample.attach,
+        RuleExample.mapList,
+        RuleExample.mapAttachment,
+        RuleExample.unmapList,
+        RuleExample.unmapAttachment,
+        RuleExample.put,
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        RuleExample.probe,
+        RuleExample.export,
+        RuleExample.descriptor,
+        RuleExample.get,
+        RuleExample.attach,
+        RuleExample.mapList,
+        RuleExample.mapAttachment,
+        RuleExample.unmapList,
+        RuleExample.unmapAttachment,
+        RuleExample.detach,
+        RuleExample.put,
+      ]
+    )
+  )
+}

@@ -1,0 +1,61 @@
+extension Rule {
+  /// A fence that somebody needs was never signaled.
+  static let neverSignaled = Rule(
+    "DMA210",
+    "fence-never-signaled",
+    .error,
+    .strong,
+    "a fence that somebody waits for was never signaled",
+    kernelWords: nil,
+    why: "Fences must signal in finite time: whoever waits hangs, and memory that "
+      + "the kernel wants to reclaim waits with them. The fence was waited for, had "
+      + "its signal enabled or guarded a buffer, and was destroyed, passed over by "
+      + "later ones of its timeline, or waited for in vain.",
+    fix: "Signal the fence on every path, with dma_fence_set_error() before it when "
+      + "the job failed.",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        RuleExample.probe,
+        RuleExample.export,
+        RuleExample.descriptor,
+        RuleExample.get,
+        RuleExample.attach,
+        RuleExample.mapList,
+        RuleExample.mapAttachment,
+        RuleExample.fence("init"),
+        RuleExample.fence("emit"),
+        RuleExample.fenceAdd,
+        RuleExample.fence("wait_start"),
+        RuleExample.fence("wait_end"),
+        RuleExample.fence("destroy"),
+        RuleExample.unmapList,
+        RuleExample.unmapAttachment,
+        RuleExample.detach,
+        RuleExample.put,
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        RuleExample.probe,
+        RuleExample.export,
+        RuleExample.descriptor,
+        RuleExample.get,
+        RuleExample.attach,
+        RuleExample.mapList,
+        RuleExample.mapAttachment,
+        RuleExample.fence("init"),
+        RuleExample.fence("emit"),
+        RuleExample.fenceAdd,
+        RuleExample.fence("wait_start"),
+        RuleExample.fence("signaled"),
+        RuleExample.fence("wait_end"),
+        RuleExample.fence("destroy"),
+        RuleExample.unmapList,
+        RuleExample.unmapAttachment,
+        RuleExample.detach,
+        RuleExample.put,
+      ]
+    )
+  )
+}

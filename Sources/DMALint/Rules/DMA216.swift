@@ -1,0 +1,48 @@
+extension Rule {
+  /// A channel of dmaengine is released with descriptors in flight.
+  static let releaseInFlight = Rule(
+    "DMA216",
+    "channel-released-in-flight",
+    .error,
+    .proved,
+    "a channel is released while descriptors are in flight",
+    kernelWords: nil,
+    why: "The controller goes on with the transfer after its client has gone: it "
+      + "reads and writes memory that is freed, and its callback runs into code "
+      + "that may be unloaded.",
+    fix: "Call dmaengine_terminate_sync() before dma_release_channel().",
+    keys: [],
+    bad: RuleExample(
+      setup: [
+        RuleExample.probe,
+        RuleExample.mapBuffer,
+        RuleExample.channel("dma_request_chan"),
+        RuleExample.prepare,
+        RuleExample.channel("dmaengine_submit", " cookie=1"),
+        RuleExample.channel("dma_async_issue_pending"),
+        RuleExample.channel("dmaengine_callback", " cookie=1 residue=0"),
+        RuleExample.prepare,
+        RuleExample.channel("dmaengine_submit", " cookie=2"),
+        RuleExample.channel("dma_async_issue_pending"),
+        RuleExample.channel("dma_release_channel"),
+      ]
+    ),
+    good: RuleExample(
+      setup: [
+        RuleExample.probe,
+        RuleExample.mapBuffer,
+        RuleExample.channel("dma_request_chan"),
+        RuleExample.prepare,
+        RuleExample.channel("dmaengine_submit", " cookie=1"),
+        RuleExample.channel("dma_async_issue_pending"),
+        RuleExample.channel("dmaengine_callback", " cookie=1 residue=0"),
+        RuleExample.prepare,
+        RuleExample.channel("dmaengine_submit", " cookie=2"),
+        RuleExample.channel("dma_async_issue_pending"),
+        RuleExample.channel("dmaengine_terminate_sync"),
+        RuleExample.channel("dma_release_channel"),
+        RuleExample.unmapBuffer,
+      ]
+    )
+  )
+}

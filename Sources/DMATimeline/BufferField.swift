@@ -1,0 +1,161 @@
+import DMADebugCore
+
+/// A property of a dma-buf: a column and a name in every output.
+public enum BufferField: String, Sendable, CaseIterable {
+  case inode = "ino"
+  case exporter
+  case size
+  case state
+  case age = "age_ns"
+  case time = "time_ns"
+  case task
+  case pid
+  case devices
+  case attachments
+  case mappings
+  case mappedBytes = "mapped_bytes"
+  case descriptors = "fds"
+  case gets
+  case puts
+  case mmaps
+  case vmaps
+  case kmaps
+  case accesses = "cpu_accesses"
+  case fences
+  case pendingFences = "pending_fences"
+  case moves
+  case holders
+  case site
+  case line
+
+  /// What `dmatop dump --buffers` shows unless told otherwise.
+  public static let standard: [BufferField] = [
+    .inode, .exporter, .size, .state, .age, .task, .devices, .mappings, .descriptors, .gets,
+    .puts, .pendingFences,
+  ]
+
+  /// The field with this name; `age` and `time` stand for the names with their unit.
+  public init?(name: some StringProtocol) {
+    switch name {
+    case "age": self = .age
+    case "time": self = .time
+    default: self.init(rawValue: String(name))
+    }
+  }
+
+  /// One line for the help.
+  public var summary: String {
+    switch self {
+    case .inode: "inode number, which names the buffer everywhere"
+    case .exporter: "who exported it"
+    case .size: "bytes"
+    case .state: "live, possibly gone (descriptors may still hold it) or gone"
+    case .age: "nanoseconds since its first event"
+    case .time: "its first event, nanoseconds of the trace clock"
+    case .task: "task of its first event, which exported it unless the trace begins later"
+    case .pid: "thread of its first event"
+    case .devices: "devices that are attached, in order"
+    case .attachments: "how many devices are attached"
+    case .mappings: "live mappings that are known to be of it"
+    case .mappedBytes: "bytes of those"
+    case .descriptors: "descriptors made of it; closing them leaves no trace"
+    case .gets: "dma_buf_get()"
+    case .puts: "dma_buf_put()"
+    case .mmaps: "mappings into user space that were made"
+    case .vmaps: "mappings into the kernel"
+    case .kmaps: "pages mapped into the kernel"
+    case .accesses: "CPU access windows that are open"
+    case .fences: "fences of its reservation object"
+    case .pendingFences: "those that are not signaled"
+    case .moves: "times that its exporter moved it"
+    case .holders: "tasks that exported, got, attached or mapped it"
+    case .site: "where it was exported"
+    case .line: "line or record of its first event"
+    }
+  }
+
+  /// Whether numbers of this field belong to the right side of a column.
+  public var isNumeric: Bool {
+    switch self {
+    case .exporter, .state, .task, .devices, .holders, .site: false
+    default: true
+    }
+  }
+
+  /// The value of this field for a buffer.
+  public func value(of buffer: DMABuf, in context: MappingContext) -> FieldValue {
+    let names = context.names
+    switch self {
+    case .inode: return .number(buffer.inode)
+    case .exporter:
+      return buffer.exporter == NameTable.unknown
+        ? .none : .text(names.exporters.string(buffer.exporter))
+    case .size: return buffer.size == 0 ? .none : .number(buffer.size)
+    case .state:
+      return switch buffer.state {
+      case .live: .text("live")
+      case .possiblyGone: .text("possibly gone")
+      case .gone: .text("gone")
+      }
+    case .age:
+      return .duration(context.now >= buffer.first.time ? context.now - buffer.first.time : 0)
+    case .time: return .time(buffer.first.time)
+    case .task:
+      return buffer.first.task == NameTable.unknown
+        ? .none : .text(names.tasks.string(buffer.first.task))
+    case .pid: return buffer.first.pid < 0 ? .none : .number(UInt64(buffer.first.pid))
+    case .devices:
+      let devices = buffer.attachments.compactMap { context.engine.sharing.attachment($0)?.device }
+      return .text(devices.map { names.devices.string($0.rawValue) }.joined(separator: " "))
+    case .attachments: return .number(UInt64(buffer.attachments.count))
+    case .mappings: return .number(UInt64(slots(buffer, context).count))
+    case .mappedBytes:
+      return .number(
+        slots(buffer, context).reduce(0) { $0 &+ context.engine.mapping(inSlot: $1).size }
+      )
+    case .descriptors: return .number(UInt64(buffer.descriptors))
+    case .gets: return .number(buffer.gets)
+    case .puts: return .number(buffer.puts)
+    case .mmaps: return .number(UInt64(buffer.mmaps))
+    case .vmaps: return .number(UInt64(buffer.vmaps))
+    case .kmaps: return .number(UInt64(buffer.kmaps))
+    case .accesses: return .number(UInt64(buffer.openAccesses))
+    case .fences: return .number(UInt64(buffer.fences.count))
+    case .pendingFences: return .number(UInt64(context.engine.sharing.pendingFences(of: buffer)))
+    case .moves: return .number(buffer.moves)
+    case .holders:
+      return .text(
+        buffer.holders.map { "\(names.tasks.string($0.task))-\($0.pid)" }.joined(separator: " ")
+      )
+    case .site: return names.callSite(stack: buffer.first.stack).map { .text($0) } ?? .none
+    case .line: return .number(buffer.first.line)
+    }
+  }
+
+  private func slots(_ buffer: DMABuf, _ context: MappingContext) -> [UInt32] {
+    buffer.attachments.flatMap { id in
+      context.engine.sharing.attachment(id).map { context.engine.slots(of: $0) } ?? []
+    }
+  }
+}
+
+/// A buffer as a filter sees it.
+public struct BufferRow: FilterExpression.Row {
+  let buffer: DMABuf
+  let context: MappingContext
+
+  public init(_ buffer: DMABuf, _ context: MappingContext) {
+    self.buffer = buffer
+    self.context = context
+  }
+
+  public func value(_ field: String) -> FieldValue? {
+    BufferField(name: field)?.value(of: buffer, in: context)
+  }
+
+  public var texts: [String] {
+    [BufferField.inode, .exporter, .state, .task, .devices, .holders].map {
+      $0.value(of: buffer, in: context).display
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import DMADebugCore
+import DMALint
+import DMATimeline
+import DMATrace
+import TestSupport
+import Testing
+
+/// dma-bufs of real captures.
+@Suite struct BufferTests {
+  private static let captures = KernelCase.all.filter { $0.name.hasPrefix("dmabuf-") }
+
+  /// Where dmatop says `?` anything may stand.
+  private static func agrees(_ want: [String], _ have: [String]) -> Bool {
+    want.count == have.count
+      && zip(want, have).allSatisfy { line, mine in
+        let wanted = line.split(separator: "\t", omittingEmptySubsequences: false)
+        let had = mine.split(separator: "\t", omittingEmptySubsequences: false)
+        return wanted.count == had.count && zip(wanted, had).allSatisfy { $0 == $1 || $1 == "?" }
+      }
+  }
+
+  @Test(arguments: captures.filter { $0.kernel == "7.3" }, [1, 2])
+  func bufinfoIsTheKernelsInAllThatATraceShows(_ capture: KernelCase, _ number: Int) throws {
+    let want = try #require(Fixtures.text("\(capture.directory)/bufinfo.\(number)"))
+    let have = try Program.run([
+      "fs", "cat", "dma_buf/bufinfo", "--at", "snapshot:\(number)", capture.trace,
+    ])
+    #expect(have.status == 0 && have.errors.isEmpty)
+    let lines = want.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let mine = have.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    #expect(Self.agrees(lines, mine), "\(have.output)")
+    // Size, exporter and inode are always known.
+    let buffers = mine.filter { $0.hasPrefix("0") }
+    #expect(buffers.allSatisfy { $0.split(separator: "\t").count { $0 == "?" } == 4 })
+  }
+
+  @Test(arguments: captures.filter { $0.kernel == "6.12" })
+  func tracesWithoutSuchEventsSaySo(_ capture: KernelCase) throws {
+    for arguments in [["fs", "cat", "dma_buf/bufinfo"], ["dump", "--buffers"]] {
+      let program = try Program.run(arguments + [capture.trace])
+      #expect(program.status == 0)
+      #expect(program.errors.contains("the trace has no dma_buf events; kernels before 7.0"))
+    }
+    let stat = try Program.run(["stat", capture.trace])
+    #expect(!stat.output.contains("buffers "))
+  }
+
+  /// In dmabuf-clean each of the two devices maps the whole buffer; in dmabuf-bugs one never unmaps.
+  @Test func theMappingsOfAttachmentsAreLinked() throws {
+    for (name, linked) in [("dmabuf-clean", 2), ("dmabuf-bugs", 1)] {
+      let capture = try #require(
+        Self.captures.first { $0.kernel == "7.3" && $0.name == name }
+      )
+      var replay = try Replay(
+        reader: TextTraceReader(path: capture.trace),
+        options: ReplayOptions()
+      )
+      var seen: [String] = []
+      _ = try replay.run(to: .end) { replay, event in
+        guard event.kind == .mapSG, replay.engine.sharing.attachmentCount > 0 else { return }
+        let engine = replay.engine
+        for mapping in engine.liveMappings() where mapping.line == event.line {
+          guard let attachment = engine.attachment(of: mapping) else { continue }
+          #expect(attachment.device == mapping.device && attachment.inode == 1)
+          #expect(engine.slots(of: attachment).count == 1)
+          seen.append(replay.names.devices.string(mapping.device.rawValue))
+        }
+      }
+      #expect(seen.count == linked, "\(name): \(seen)")
+      #expect(replay.engine.sharing.undecidedLinks == 0)
+    }
+  }
+
+  @Test func commandsKnowBuffers() throws {
+    let capture = try #require(
+      Self.captures.first { $0.kernel == "7.3" && $0.name == "dmabuf-bugs" }
+    )
+    let csv = try Program.run([
+      "dump", "--buffers", "--format", "csv", "--fields",
+      "ino,exporter,size,devices,mappings,state",
+      "--sort=-size", capture.trace,
+    ])
+    #expect(
+      csv.output
+        == "ino,exporter,size,devices,mappings,state\r\n2,system,131072,0000:00:05.0,0,live\r\n"
+        + "1,system,65536,0000:00:03.0,1,live\r\n"
+    )
+    let filtered = try Program.run([
+      "dump", "--buffers", "--fields", "ino", "--filter", "size>100k", capture.trace,
+    ])
+    #expect(filtered.output == "ino\n  2\n")
+    let mapping = try Program.run([
+      "dump", "--filter", "buffer=1", "--fields", "device,buffer", capture.trace,
+    ])
+    #expect(mapping.output.contains("0000:00:03.0       1"))
+    let stat = try Program.run(["stat", capture.trace])
+    #expect(stat.output.contains("buffers   2 live, 192 KiB; 2 attachments"))
+    let events = try Program.run([
+      "dump", "--events", "--filter", "kind=dma_buf_fd", "--fields", "kind,ino,fd,name,size",
+      "--format", "csv", capture.trace,
+    ])
+    #expect(
+      events.output == "kind,ino,fd,name,size\r\ndma_buf_fd,1,5,system,65536\r\n"
+        + "dma_buf_fd,2,6,system,131072\r\n"
+    )
+    let both = try Program.run(["dump", "--buffers", "--events", capture.trace])
+    #expect(both.status == 2)
+    let missing = try Program.run(["dump", "--buffers", "--fields", "nothing", capture.trace])
+    #expect(missing.status == 2)
+    let refused = try Program.run(["fs", "write", "dma_buf/bufinfo", "1", capture.trace])
+    #expect(refused.status == 2 && refused.errors.contains("Invalid argument"))
+  }
+
+  /// Of all captures one has a mistake in sharing: a device that is never detached.
+  @Test(arguments: KernelCase.all)
+  func sharingIsRightInAllCapturesButOne(_ capture: KernelCase) throws {
+    guard Fixtures.bytes(capture.trace) != nil else { return }
+    let result = try RuleTests.lint(TextTraceReader(path: capture.trace), ReplayOptions())
+    let found = result.findings.filter { $0.rule.id.hasPrefix("DMA2") }
+    if capture.kernel == "7.3", capture.name == "dmabuf-bugs" {
+      #expect(found.map(\.rule.id) == ["DMA201"])
+      #expect(found.first?.device == "0000:00:05.0" && found.first?.count == 1)
+      #expect(found.first?.message.contains("buffer 2 (system, 131072 bytes)") == true)
+    } else {
+      #expect(found.isEmpty, "\(found.map(\.message))")
+    }
+  }
+}

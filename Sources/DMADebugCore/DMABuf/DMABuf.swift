@@ -141,7 +141,9 @@ public struct DMAFence: Sendable {
   public internal(set) var timeline: UInt32
   /// The first event of it.
   public internal(set) var first: DMAEvent
-  /// The first event is its beginning, and no event was lost since.
+  /// Position in the order of first appearance.
+  let order: UInt64
+  /// The first event is its beginning.
   public internal(set) var isKnown: Bool
   public internal(set) var isSignaled = false
   /// Somebody waits for it, waited for it or has its signal enabled, or it guards a buffer.

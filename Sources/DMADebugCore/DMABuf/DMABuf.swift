@@ -28,9 +28,11 @@ public struct DMABuf: Sendable {
     var order: UInt64
   }
 
-  /// The most holders, fences and file descriptors that are remembered of a buffer.
+  /// The most holders and fences that are remembered of a buffer.
   static let rememberedHolders = 16
   static let rememberedFences = 256
+  /// The most attachments of a buffer: each has a device, and no machine has so many.
+  static let maximumAttachments = 256
 
   /// The inode number, by which the kernel tells buffers apart.
   public let inode: UInt64

@@ -620,7 +620,9 @@ public struct SharingTracker: Sendable {
   // MARK: Attachments
 
   private mutating func attach(_ event: DMAEvent) {
-    guard attachmentsByID.count < Self.maximumAttachments else {
+    guard attachmentsByID.count < Self.maximumAttachments,
+      buffersByInode[event.address]?.attachments.count ?? 0 < DMABuf.maximumAttachments
+    else {
       untracked += 1
       return
     }

@@ -392,6 +392,21 @@ import Testing
     #expect(state.engine.sharing.exporters.values.allSatisfy { $0.live == 0 })
   }
 
+  /// Losses cost nothing, however many there are and whatever is remembered.
+  @Test func lossesAreCheap() throws {
+    let names = TraceNames()
+    var engine = DMADebug(Configuration(generation: .linux73))
+    for index in 0..<40_000 {
+      var event = DMAEvent(.bufferExport)
+      event.address = UInt64(index)
+      event.size = 4096
+      engine.apply(event, in: EventBatch(), names: names)
+      engine.apply(DMAEvent(.lost), in: EventBatch(), names: names)
+    }
+    #expect(engine.sharing.bufferCount == 40_000)
+    #expect(engine.sharing.buffer(39_999)?.isKnown == false)
+  }
+
   // MARK: Time travel
 
   /// A copy is a checkpoint: playing on from it gives the same.

@@ -28,9 +28,11 @@ public struct DMABuf: Sendable {
     var order: UInt64
   }
 
-  /// The most holders, fences and file descriptors that are remembered of a buffer.
+  /// The most holders and fences that are remembered of a buffer.
   static let rememberedHolders = 16
   static let rememberedFences = 256
+  /// The most attachments of a buffer: each has a device, and no machine has so many.
+  static let maximumAttachments = 256
 
   /// The inode number, by which the kernel tells buffers apart.
   public let inode: UInt64
@@ -141,7 +143,9 @@ public struct DMAFence: Sendable {
   public internal(set) var timeline: UInt32
   /// The first event of it.
   public internal(set) var first: DMAEvent
-  /// The first event is its beginning, and no event was lost since.
+  /// Position in the order of first appearance.
+  let order: UInt64
+  /// The first event is its beginning.
   public internal(set) var isKnown: Bool
   public internal(set) var isSignaled = false
   /// Somebody waits for it, waited for it or has its signal enabled, or it guards a buffer.

@@ -56,15 +56,21 @@ extension SharingTracker {
       size: event.size,
       event: event
     )
-    let ranges = rangesByDevice[event.device] ?? []
+    let place = firstRange(event.device, from: range.address)
+    rangesByDevice[event.device, default: []].insert(range, at: place)
+    rangeCount += 1
+  }
+
+  /// Where the first range stands that begins at an address or behind it.
+  private func firstRange(_ device: DeviceID, from address: UInt64) -> Int {
+    guard let ranges = rangesByDevice[device] else { return 0 }
     var low = 0
     var high = ranges.count
     while low < high {
       let middle = (low + high) / 2
-      if ranges[middle].address < range.address { low = middle + 1 } else { high = middle }
+      if ranges[middle].address < address { low = middle + 1 } else { high = middle }
     }
-    rangesByDevice[event.device, default: []].insert(range, at: low)
-    rangeCount += 1
+    return low
   }
 
   private mutating func link(_ event: DMAEvent) {

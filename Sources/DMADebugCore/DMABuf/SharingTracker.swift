@@ -113,6 +113,8 @@ public struct SharingTracker: Sendable {
   private var fenceQueue: [DMAFence.Key] = []
   private var firstFence = 0
   private var nextOrder: UInt64 = 1
+  /// What is older than this was there when events were lost.
+  private var lossOrder: UInt64 = 0
   var rangeCount = 0
   /// Channels by the slot of the mapping that a descriptor in flight uses.
   var channelsOfSlots: [UInt32: UInt32] = [:]
@@ -159,14 +161,14 @@ public struct SharingTracker: Sendable {
 
   /// All buffers that are remembered, the newest first, as the kernel lists them.
   public func buffers() -> [DMABuf] {
-    buffersByInode.values.sorted { $0.order > $1.order }
+    buffersByInode.values.sorted { $0.order > $1.order }.map(dated)
   }
 
   /// How many buffers are remembered.
   public var bufferCount: Int { buffersByInode.count }
 
   /// The buffer with an inode number.
-  public func buffer(_ inode: UInt64) -> DMABuf? { buffersByInode[inode] }
+  public func buffer(_ inode: UInt64) -> DMABuf? { buffersByInode[inode].map(dated) }
 
   public func attachment(_ id: UInt64) -> DMABufAttachment? { attachmentsByID[id] }
 
@@ -280,9 +282,23 @@ public struct SharingTracker: Sendable {
 
   /// The tracer lost events: what is remembered may have ended unseen.
   mutating func eventsLost() {
-    for inode in buffersByInode.keys { buffersByInode[inode]?.isKnown = false }
-    for id in attachmentsByID.keys { attachmentsByID[id]?.isKnown = false }
-    for key in fencesByKey.keys { fencesByKey[key]?.isKnown = false }
+    lossOrder = nextOrder
+  }
+
+  /// Whether the trace shows all of it: from its beginning, and without losses since.
+  private func isKnown(_ buffer: DMABuf) -> Bool { buffer.isKnown && buffer.order >= lossOrder }
+
+  private func isKnown(_ attachment: DMABufAttachment) -> Bool {
+    attachment.isKnown && attachment.id >= lossOrder
+  }
+
+  private func isKnown(_ fence: DMAFence) -> Bool { fence.isKnown && fence.order >= lossOrder }
+
+  /// A copy for others, who do not know of losses.
+  private func dated(_ buffer: DMABuf) -> DMABuf {
+    var buffer = buffer
+    buffer.isKnown = isKnown(buffer)
+    return buffer
   }
 
   // MARK: Buffers
@@ -303,7 +319,7 @@ public struct SharingTracker: Sendable {
       var buffer = DMABuf(event, order: nextOrder)
       nextOrder += 1
       buffer.isKnown = event.kind == .bufferExport
-      if !buffer.isKnown { undecidedOrigins += 1 }
+      if event.kind != .bufferExport { undecidedOrigins += 1 }
       // The exporter's totals follow when size and exporter are known.
       buffersByInode[inode] = buffer
     }
@@ -416,7 +432,7 @@ public struct SharingTracker: Sendable {
     guard let buffer = buffersByInode[inode], buffer.state == .live, buffer.puts > 0,
       !buffer.isHeld
     else { return }
-    if buffer.descriptors > 0 || !buffer.isKnown {
+    if buffer.descriptors > 0 || !isKnown(buffer) {
       depart(buffer, .possiblyGone, event)
     } else if buffer.puts > buffer.gets {
       // The reference that came with the export is put too.
@@ -453,7 +469,7 @@ public struct SharingTracker: Sendable {
       if buffer.state == .gone { useAfterPut(buffer, event) }
     default:
       // A kernel driver without a reference of its own, unless it is attached.
-      if buffer.state == .gone || buffer.isKnown && buffer.attachments.isEmpty {
+      if buffer.state == .gone || isKnown(buffer) && buffer.attachments.isEmpty {
         useAfterPut(buffer, event)
       }
     }
@@ -466,7 +482,7 @@ public struct SharingTracker: Sendable {
   }
 
   private mutating func useAfterPut(_ buffer: DMABuf, _ event: DMAEvent) {
-    guard buffer.isKnown else { return }
+    guard isKnown(buffer) else { return }
     var incident = SharingIncident(kind: .useAfterPut, event: event, origin: buffer.last)
     incident.inode = buffer.inode
     incident.detail = buffer.state == .gone ? 1 : 0
@@ -486,9 +502,9 @@ public struct SharingTracker: Sendable {
 
   /// What a buffer still has although its last known reference was put.
   private mutating func leftovers(_ buffer: DMABuf) {
-    guard collectsIncidents, buffer.outlivesReferences else { return }
+    guard collectsIncidents, dated(buffer).outlivesReferences else { return }
     for id in buffer.attachments {
-      guard let attachment = attachmentsByID[id], attachment.isKnown else { continue }
+      guard let attachment = attachmentsByID[id], isKnown(attachment) else { continue }
       var incident = SharingIncident(kind: .leakedAttachment, event: attachment.event)
       incident.origin = buffer.last
       incident.inode = buffer.inode
@@ -521,7 +537,7 @@ public struct SharingTracker: Sendable {
     if buffer[keyPath: count] > 0 {
       change(inode) { $0[keyPath: count] -= 1 }
       settle(inode, event)
-    } else if buffer.isKnown, sightings.contains(sighting) {
+    } else if isKnown(buffer), sightings.contains(sighting) {
       var incident = SharingIncident(kind: .unbalancedKernelMapping, event: event)
       incident.origin = buffer.first
       incident.inode = inode
@@ -540,7 +556,7 @@ public struct SharingTracker: Sendable {
       if let open { change(inode) { $0.accesses[open] -= 1 } }
     } else if buffer.accesses[direction] > 0 {
       change(inode) { $0.accesses[direction] -= 1 }
-    } else if buffer.isKnown, sightings.contains(.access) {
+    } else if isKnown(buffer), sightings.contains(.access) {
       var incident = SharingIncident(kind: .unbalancedAccess, event: event)
       incident.origin = buffer.first
       incident.inode = inode
@@ -567,7 +583,7 @@ public struct SharingTracker: Sendable {
       let mayLook =
         buffer.accesses[Int(wanted.rawValue)] > 0
         || buffer.accesses[Int(Direction.bidirectional.rawValue)] > 0
-      if !mayLook, buffer.isKnown {
+      if !mayLook, isKnown(buffer) {
         var incident = SharingIncident(kind: .accessOutsideWindow, event: event)
         incident.origin = buffer.first
         incident.inode = inode
@@ -585,7 +601,7 @@ public struct SharingTracker: Sendable {
       }
     }
     for reservation in buffer.pendingFences where reservation.order < limit {
-      guard let fence = fencesByKey[reservation.fence], !fence.isSignaled, fence.isKnown else {
+      guard let fence = fencesByKey[reservation.fence], !fence.isSignaled, isKnown(fence) else {
         continue
       }
       if !isCPU, driver != .unknown, fence.driver == driver { continue }
@@ -604,7 +620,9 @@ public struct SharingTracker: Sendable {
   // MARK: Attachments
 
   private mutating func attach(_ event: DMAEvent) {
-    guard attachmentsByID.count < Self.maximumAttachments else {
+    guard attachmentsByID.count < Self.maximumAttachments,
+      buffersByInode[event.address]?.attachments.count ?? 0 < DMABuf.maximumAttachments
+    else {
       untracked += 1
       return
     }
@@ -690,7 +708,7 @@ public struct SharingTracker: Sendable {
       return
     }
     let links = attachment.links.filter { lists.isLive($0.list, $0.order) }
-    if attachment.isKnown, attachment.maps > 0 || !links.isEmpty {
+    if isKnown(attachment), attachment.maps > 0 || !links.isEmpty {
       let isProved = attachment.maps > 0 || attachment.isLinkExact
       var incident = SharingIncident(kind: .detachWhileMapped, event: event)
       incident.origin = attachment.event
@@ -736,7 +754,7 @@ public struct SharingTracker: Sendable {
   private mutating func unmapAttachment(_ event: DMAEvent) {
     guard let id = find(event), let index = attachmentsByID.index(forKey: id) else {
       // Already detached, or attached before the trace.
-      if let buffer = buffersByInode[event.address], buffer.isKnown,
+      if let buffer = buffersByInode[event.address], isKnown(buffer),
         sightings.contains(.mapAttachment), buffer.attachments.isEmpty
       {
         var incident = SharingIncident(kind: .unmapWithoutMap, event: event, origin: buffer.first)
@@ -751,7 +769,7 @@ public struct SharingTracker: Sendable {
     let attachment = attachmentsByID.values[index]
     if attachment.maps > 0 {
       attachmentsByID.values[index].maps -= 1
-    } else if attachment.isKnown, sightings.contains(.mapAttachment) {
+    } else if isKnown(attachment), sightings.contains(.mapAttachment) {
       var incident = SharingIncident(kind: .unmapWithoutMap, event: event)
       incident.origin = attachment.event
       incident.inode = event.address
@@ -836,7 +854,7 @@ public struct SharingTracker: Sendable {
   /// A driver has left its device.
   mutating func released(_ device: DeviceID, _ event: DMAEvent) {
     guard let ids = attachmentsOfDevices[device] else { return }
-    let known = ids.sorted().compactMap { attachmentsByID[$0] }.filter(\.isKnown)
+    let known = ids.sorted().compactMap { attachmentsByID[$0] }.filter { isKnown($0) }
     guard let first = known.first else { return }
     var incident = SharingIncident(kind: .unboundWhileAttached, event: event)
     incident.event.device = device
@@ -864,8 +882,10 @@ public struct SharingTracker: Sendable {
         driver: event.driver,
         timeline: event.site,
         first: event,
+        order: nextOrder,
         isKnown: begins
       )
+      nextOrder += 1
       // Fences of a context signal in order: an earlier one was signaled and is forgotten.
       fence.isSignaled =
         !begins
@@ -898,7 +918,7 @@ public struct SharingTracker: Sendable {
       forgetFence(key)
     case .fenceDestroy:
       let fence = fencesByKey.values[index]
-      if !fence.isSignaled, fence.isKnown, fence.isWanted { neverSignaled(fence, at: event, 1) }
+      if !fence.isSignaled, isKnown(fence), fence.isWanted { neverSignaled(fence, at: event, 1) }
       if !fence.isSignaled { pendingFences -= 1 }
       fencesByKey[key] = nil
     case .fenceAdd: add(key, event)
@@ -1061,7 +1081,7 @@ public struct SharingTracker: Sendable {
   private mutating func finishFences() {
     // Who waits for whom: a thread for the one that signals the timeline of its fence.
     var waitsFor: [Int32: Int32] = [:]
-    let pending = fences().filter { !$0.isSignaled && $0.isKnown && $0.isWanted }
+    let pending = fences().filter { !$0.isSignaled && isKnown($0) && $0.isWanted }
     for fence in pending {
       guard let signaler = timelinesByContext[fence.key.context]?.signaler else { continue }
       for waiter in fence.waiters where waiter.pid > 0 { waitsFor[waiter.pid] = signaler }

@@ -275,7 +275,9 @@ struct LintCommand: ParsableCommand {
         if isTrace, !name.hasPrefix(".") { found.append(path + "/" + name) }
       }
       guard !found.isEmpty else {
-        throw CommandError("\(displayName(path)): no files that end in \(Self.suffixes.joined(separator: ", "))")
+        throw CommandError(
+          "\(displayName(path)): no files that end in \(Self.suffixes.joined(separator: ", "))"
+        )
       }
       return found.sorted()
     }

@@ -413,7 +413,7 @@ extension TextDecoder {
   }
 
   /// Who asked about the mapping.
-  private mutating func caller(_ name: UnsafeBufferPointer<UInt8>, _ event: inout DMAEvent) {
+  mutating func caller(_ name: UnsafeBufferPointer<UInt8>, _ event: inout DMAEvent) {
     guard let start = name.baseAddress, !name.isEmpty else { return }
     hookHasCaller = true
     event.site = symbolCache.number(start, name.count, in: &names.symbols)

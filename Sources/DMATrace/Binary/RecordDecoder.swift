@@ -1,4 +1,5 @@
 import DMADebugCore
+import Glibc
 
 /// Records of a binary trace to events.
 ///
@@ -24,6 +25,8 @@ struct RecordDecoder {
   private var symbolText: [UInt8]
   private var symbolCache: [UInt64: UInt32] = [:]
   private var scratch: [UInt8] = []
+  /// Callers of the mapping-error hook by address.
+  private var callers = [Caller](repeating: Caller(), count: 256)
   /// Records that are broken, and why the first one is.
   private(set) var brokenRecords: UInt64 = 0
   private(set) var firstBroken: (record: UInt64, reason: StaticString)?
@@ -46,6 +49,7 @@ struct RecordDecoder {
     symbolText = symbols
     self.symbols = nil
     symbolCache = [:]
+    callers = [Caller](repeating: Caller(), count: 256)
   }
 
   // MARK: Tasks
@@ -166,15 +170,21 @@ struct RecordDecoder {
     event.pid = Int32(truncatingIfNeeded: value(record, plans.pid))
     event.task = task(event.pid)
     let index = Int(plans.indices[type])
-    if let kind = plans.plans[index].code.kind {
-      event.kind = kind
-      if dma(record, length, index, &event, &batch) {
-        text.deliver(event, &batch)
+    // Lent out for the length of the call: a copy would count references for each record.
+    plans.plans.withUnsafeBufferPointer { all in
+      let plan = all.baseAddress! + index
+      if let kind = plan.pointee.code.kind {
+        event.kind = kind
+        if fields(record, length, plan, &event, &batch) {
+          text.deliver(event, &batch)
+        } else {
+          broken("a field reaches beyond the record", header.cpu)
+        }
+      } else if plan.pointee.isHook {
+        hook(record, length, plan, &event, &batch)
       } else {
-        broken("a field reaches beyond the record", header.cpu)
+        other(record, length, plan.pointee, &event, &batch)
       }
-    } else {
-      other(record, length, index, &event, &batch)
     }
   }
 
@@ -190,19 +200,65 @@ struct RecordDecoder {
     }
   }
 
-  /// Reads the fields of a `dma:*` event.
+  /// Reads the device that a record names.
   @inline(__always)
-  private mutating func dma(
+  private mutating func device(
     _ record: UnsafePointer<UInt8>,
     _ length: Int,
-    _ index: Int,
+    _ slot: RecordPlan.Slot
+  ) -> DeviceID? {
+    guard let name = range(record, length, slot) else { return nil }
+    // The name may end earlier than its room.
+    var count = name.count
+    if let end = memchr(record + name.offset, 0, count) {
+      count = UnsafePointer(end.assumingMemoryBound(to: UInt8.self)) - (record + name.offset)
+    }
+    if count == 0 { return .unknown }
+    return DeviceID(
+      rawValue: text.deviceCache.number(record + name.offset, count, in: &text.names.devices)
+    )
+  }
+
+  /// Reads a hit on the mapping-error hook.
+  private mutating func hook(
+    _ record: UnsafePointer<UInt8>,
+    _ length: Int,
+    _ plan: UnsafePointer<RecordPlan>,
     _ event: inout DMAEvent,
     _ batch: inout EventBatch
-  ) -> Bool {
-    // Lent out for the length of the call: a copy would count references for each record.
-    plans.plans.withUnsafeBufferPointer { all in
-      fields(record, length, all.baseAddress! + index, &event, &batch)
+  ) {
+    guard length >= plan.pointee.minimumLength,
+      let device = device(record, length, plan.pointee.device)
+    else { return broken("a field reaches beyond the record", event.cpu) }
+    event.device = device
+    event.dmaAddress = value(record, plan.pointee.dmaAddress)
+    let address = value(record, plan.pointee.caller)
+    let slot = Int(truncatingIfNeeded: (address &* 0x9e37_79b9_7f4a_7c15) >> 56)
+    if callers[slot].address != address || callers[slot].site == NameTable.unknown {
+      var name: [UInt8] = []
+      if !symbolise(address, withOffset: true, into: &name) {
+        name.append(contentsOf: "0x".utf8)
+        SymbolTable.append(hex: address, to: &name)
+      }
+      let count = name.count
+      name.append(contentsOf: repeatElement(0, count: ByteSource.padding))
+      var asked = DMAEvent(.mappingError)
+      name.withUnsafeBufferPointer {
+        text.caller(UnsafeBufferPointer(rebasing: $0[..<count]), &asked)
+      }
+      callers[slot] = Caller(address: address, site: asked.site, kind: asked.caller)
     }
+    event.site = callers[slot].site
+    event.caller = callers[slot].kind
+    event.kind = .mappingError
+    text.deliver(event, &batch)
+  }
+
+  /// A place in the kernel that asks for map errors, and what it is to dma-debug.
+  private struct Caller {
+    var address: UInt64 = 0
+    var site = NameTable.unknown
+    var kind = DMAEvent.HookCaller.absent
   }
 
   private mutating func fields(
@@ -213,19 +269,9 @@ struct RecordDecoder {
     _ batch: inout EventBatch
   ) -> Bool {
     guard length >= plan.pointee.minimumLength,
-      let name = range(record, length, plan.pointee.device)
+      let device = device(record, length, plan.pointee.device)
     else { return false }
-    var count = name.count
-    if count > 0, record[name.offset + count - 1] == 0 { count -= 1 }
-    // The name may end earlier than its room.
-    if count > 8 || count > 0 {
-      var end = 0
-      while end < count, record[name.offset + end] != 0 { end += 1 }
-      count = end
-    }
-    event.device = DeviceID(
-      rawValue: text.deviceCache.number(record + name.offset, count, in: &text.names.devices)
-    )
+    event.device = device
     if plan.pointee.direction.isPresent {
       let direction = value(record, plan.pointee.direction)
       if let known = Direction(rawValue: UInt8(exactly: direction) ?? 0xff) {
@@ -330,11 +376,10 @@ struct RecordDecoder {
   private mutating func other(
     _ record: UnsafePointer<UInt8>,
     _ length: Int,
-    _ index: Int,
+    _ plan: RecordPlan,
     _ event: inout DMAEvent,
     _ batch: inout EventBatch
   ) {
-    let plan = plans.plans[index]
     guard length >= plan.minimumLength else {
       broken("shorter than its fields", event.cpu)
       return
@@ -449,8 +494,8 @@ struct RecordDecoder {
     _ batch: inout EventBatch
   ) {
     scratch.removeAll(keepingCapacity: true)
-    for field in plan.format.fields where !field.name.hasPrefix("common_") {
-      guard append(field, record, length, plan) else {
+    for field in plan.lineFields {
+      guard append(field, record, length) else {
         broken("a field reaches beyond the record", event.cpu)
         return
       }
@@ -472,70 +517,51 @@ struct RecordDecoder {
     }
   }
 
-  /// Appends ` name=value`.
+  /// Appends `name=value `.
   private mutating func append(
-    _ field: EventFormat.Field,
+    _ line: RecordPlan.LineField,
     _ record: UnsafePointer<UInt8>,
-    _ length: Int,
-    _ plan: RecordPlan
+    _ length: Int
   ) -> Bool {
+    let field = line.field
     guard field.offset + field.size <= length else { return false }
-    let isProbe = plan.format.fields.contains { $0.name == "__probe_ip" }
-    if field.name == "__probe_ip" {
-      // `(really_probe+0x0/0x2a0)`
+    switch line.style {
+    case .place:
       scratch.append(UInt8(ascii: "("))
-      appendSymbol(integer(record, field.offset, min(field.size, 8)))
-      scratch.append(contentsOf: ") ".utf8)
-      return true
-    }
-    // A return probe is no call.
-    if field.name == "__probe_func" || field.name == "__probe_ret_ip" { return true }
-    var shape = RecordPlan.Slot(field)
-    switch field.shape {
-    case .integer:
-      scratch.append(contentsOf: field.name.utf8)
-      scratch.append(UInt8(ascii: "="))
-      let value = integer(record, field.offset, field.size)
-      if plan.format.symbolFields.contains(field.name) {
-        appendSymbol(value)
-      } else if field.isSigned {
-        let shift = UInt64(64 - 8 * field.size)
-        let number = Int64(bitPattern: value << shift) >> Int64(shift)
-        scratch.append(contentsOf: String(number).utf8)
-      } else {
-        scratch.append(contentsOf: "0x".utf8)
-        SymbolTable.append(hex: value, to: &scratch)
+      appendSymbol(integer(record, field.offset, field.size))
+      scratch.append(UInt8(ascii: ")"))
+    case .symbol:
+      scratch.append(contentsOf: line.opening)
+      appendSymbol(integer(record, field.offset, field.size))
+    case .unsigned:
+      scratch.append(contentsOf: line.opening)
+      scratch.append(UInt8(ascii: "0"))
+      scratch.append(UInt8(ascii: "x"))
+      SymbolTable.append(hex: integer(record, field.offset, field.size), to: &scratch)
+    case .signed:
+      scratch.append(contentsOf: line.opening)
+      let shift = UInt64(64 - 8 * field.size)
+      let bits = integer(record, field.offset, field.size) << shift
+      scratch.append(contentsOf: String(Int64(bitPattern: bits) >> Int64(shift)).utf8)
+    case .text, .quoted:
+      var offset = field.offset
+      var room = field.size == 0 ? length - offset : field.size
+      if case .array = field.shape {} else {
+        guard let range = range(record, length, line.slot) else { return false }
+        (offset, room) = range
       }
-    case .array:
-      guard field.isText else { return true }
-      let end = field.size == 0 ? length : field.offset + field.size
-      appendText(field.name, record + field.offset, end - field.offset, isQuoted: isProbe)
-    case .dataLocation, .relativeLocation:
-      guard field.isText else { return true }
-      shape.size = 4
-      guard let range = range(record, length, shape) else { return false }
-      appendText(field.name, record + range.offset, range.count, isQuoted: isProbe)
+      scratch.append(contentsOf: line.opening)
+      if line.style == .quoted { scratch.append(UInt8(ascii: "\"")) }
+      var index = 0
+      while index < room, record[offset + index] != 0 {
+        // A line end would end the line that this becomes.
+        scratch.append(record[offset + index] == 0x0a ? 0x20 : record[offset + index])
+        index += 1
+      }
+      if line.style == .quoted { scratch.append(UInt8(ascii: "\"")) }
     }
     scratch.append(0x20)
     return true
-  }
-
-  private mutating func appendText(
-    _ name: String,
-    _ start: UnsafePointer<UInt8>,
-    _ room: Int,
-    isQuoted: Bool
-  ) {
-    scratch.append(contentsOf: name.utf8)
-    scratch.append(UInt8(ascii: "="))
-    if isQuoted { scratch.append(UInt8(ascii: "\"")) }
-    var index = 0
-    while index < room, start[index] != 0 {
-      // A line end would end the line that this becomes.
-      scratch.append(start[index] == 0x0a ? 0x20 : start[index])
-      index += 1
-    }
-    if isQuoted { scratch.append(UInt8(ascii: "\"")) }
   }
 
   private mutating func appendSymbol(_ address: UInt64) {

@@ -66,6 +66,29 @@ struct RecordPlan {
   var tailElement = 1
   /// `size` of a stack: how many frames are valid.
   var frameCount = Slot()
+  /// Who asked, of a hit on the mapping-error hook.
+  var caller = Slot()
+  /// The fields as they are spelt out for everything that is not read field by field.
+  private(set) var lineFields: [LineField] = []
+
+  /// A field on its way into a line of text.
+  struct LineField {
+    enum Style {
+      /// `(really_probe+0x0/0x2a0)`
+      case place
+      case symbol
+      case signed
+      case unsigned
+      case text
+      case quoted
+    }
+
+    var field: EventFormat.Field
+    /// `name=`
+    var opening: [UInt8]
+    var style: Style
+    var slot: Slot
+  }
 
   /// - Returns: `nil` for events that mean nothing to dmatop.
   init?(_ format: EventFormat) {
@@ -112,10 +135,52 @@ struct RecordPlan {
     }
     let slots = [
       device, direction, dmaAddress, size, physical, virtual, attributes, physicals, addresses,
-      lengths, entries, segments, truncated, frameCount,
+      lengths, entries, segments, truncated, frameCount, caller,
     ]
-    if code.kind != nil || tail != nil || code == .kernelStack {
+    if code == .mappingErrorProbe { caller = Slot(format.field("caller")) }
+    lineFields = Self.lineFields(format, isProbe: isProbe)
+    if code.kind != nil || tail != nil || code == .kernelStack || isHook {
       minimumLength = max(slots.map(\.end).max() ?? 0, tail ?? 0)
+    }
+  }
+}
+
+extension RecordPlan {
+  /// Whether the record is a hit on the mapping-error hook with the usual fields.
+  var isHook: Bool {
+    code == .mappingErrorProbe && device.isPresent && device.shape != .integer
+      && dmaAddress.isPresent && caller.isPresent && caller.shape == .integer
+      && format.symbolFields.contains("caller")
+  }
+
+  private static func lineFields(_ format: EventFormat, isProbe: Bool) -> [LineField] {
+    format.fields.compactMap { field in
+      // Where a return probe hit says nothing.
+      if field.name.hasPrefix("common_") || field.name == "__probe_func"
+        || field.name == "__probe_ret_ip"
+      {
+        return nil
+      }
+      let style: LineField.Style
+      switch field.shape {
+      case .integer:
+        if field.name == "__probe_ip" {
+          style = .place
+        } else if format.symbolFields.contains(field.name) {
+          style = .symbol
+        } else {
+          style = field.isSigned ? .signed : .unsigned
+        }
+      default:
+        guard field.isText else { return nil }
+        style = isProbe ? .quoted : .text
+      }
+      return LineField(
+        field: field,
+        opening: Array(field.name.utf8) + [UInt8(ascii: "=")],
+        style: style,
+        slot: Slot(field)
+      )
     }
   }
 }

@@ -72,7 +72,7 @@ final class RingBufferStream {
   /// Where the next chunk or window is read.
   private var next: UInt64
   private var chunksLeft = 0
-  private var buffer: UnsafeMutablePointer<UInt8>
+  @exclusivity(unchecked) private var buffer: UnsafeMutablePointer<UInt8>
   private var capacity: Int
   private var first = 0
   private var last = 0
@@ -89,21 +89,23 @@ final class RingBufferStream {
   private var pageBlock: UInt64 = 0
   private var pageOffset = 0
   private var pageBlocksLeft = 0
-  private var hasPage = false
-  private var place = 0
-  private var stop = 0
-  private var now: UInt64 = 0
+  @exclusivity(unchecked) private var hasPage = false
+  @exclusivity(unchecked) private var place = 0
+  @exclusivity(unchecked) private var stop = 0
+  @exclusivity(unchecked) private var now: UInt64 = 0
   /// Before the current record was read.
-  private var placeBefore = 0
-  private var timeBefore: UInt64 = 0
+  @exclusivity(unchecked) private var placeBefore = 0
+  @exclusivity(unchecked) private var timeBefore: UInt64 = 0
+
+  // Read and written for each record, by one reader: the checks would cost a third of the time.
 
   /// The current record; its bytes are valid until the next ``advance()``.
-  private(set) var record: UnsafePointer<UInt8>
-  private(set) var recordLength = 0
-  private(set) var recordTime: UInt64 = 0
+  @exclusivity(unchecked) private(set) var record: UnsafePointer<UInt8>
+  @exclusivity(unchecked) private(set) var recordLength = 0
+  @exclusivity(unchecked) private(set) var recordTime: UInt64 = 0
   /// Events were lost just before the current record: how many, 0 when nobody knows.
-  private(set) var loss: UInt64?
-  private(set) var isDone = false
+  @exclusivity(unchecked) private(set) var loss: UInt64?
+  @exclusivity(unchecked) private(set) var isDone = false
   /// The first thing that is wrong with the stream.
   private(set) var problem: String?
 
@@ -411,7 +413,7 @@ final class RingBufferStream {
   }
 
   /// A record is at hand that has not been taken.
-  private var hasRecord = false
+  @exclusivity(unchecked) private var hasRecord = false
 
   @inline(__always)
   private func take(_ data: Int, _ length: Int) {

@@ -3,6 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
+FUZZ_TARGET ?= text
 
 BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS = $(PREFIX)/share/zsh/site-functions
@@ -21,7 +22,8 @@ help:
 	@echo 'make test      all tests'
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
-	@echo 'make fuzz      fuzz the reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make fuzz      fuzz a reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ_TARGET is text, dat,'
+	@echo '               perf, packed, log or dump ($(FUZZ_TARGET))'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
 	@echo 'make format    format the sources; make lint-format checks them'
 	@echo 'make install   install below PREFIX ($(PREFIX)), DESTDIR is honoured'
@@ -53,7 +55,7 @@ lint-format:
 
 fuzz:
 	@scripts/setup
-	scripts/fuzz $(FUZZ_SECONDS)
+	scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
 fuzz-ui:
 	@scripts/setup

@@ -40,6 +40,11 @@ if CommandLine.arguments.dropFirst().first == "select" {
   SelectionBenchmark.run()
   exit(0)
 }
+// `compare` as argument: dmatop against other tools only.
+if CommandLine.arguments.dropFirst().first == "compare" {
+  CompareBenchmark.run()
+  exit(0)
+}
 // `seek` as argument: time travel only.
 if CommandLine.arguments.dropFirst().first == "seek" {
   SeekBenchmark.run()
@@ -67,5 +72,6 @@ if only == nil {
   SeekBenchmark.run()
   SelectionBenchmark.run()
   TextBenchmark(megabytes: 50).show()
+  CompareBenchmark.run()
 }
 show("peak memory of it all", "\(Measure.peakMemory() >> 20) MB", floor: "-")

@@ -156,4 +156,16 @@ import Testing
     #expect(leaky.messages().count == 1)
     #expect(leaky.messages().isEmpty)
   }
+
+  @Test("a list that claims four billion segments does not hold up the rest")
+  func absurdList() throws {
+    let replay = try TraceText.replay([
+      TraceText.probe,
+      "dma_map_sg: 0000:00:03.0 dir=TO_DEVICE nents=1/1 ents=1/4294967295 [TRUNCATED]"
+        + " dma_addrs={0x1000} sizes={0x1000} phys_addrs={0x1000} attrs=",
+    ])
+    #expect(replay.engine.liveCount == 1)
+    // What is listed, and no more than 65536 beyond it.
+    #expect(replay.engine.poolCounters.total <= 2 * 65536 + 1024)
+  }
 }

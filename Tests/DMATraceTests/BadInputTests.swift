@@ -140,7 +140,6 @@ import Testing
   @Test(arguments: [
     ("", "empty"),
     ("\n\n  \n", "blanks"),
-    ("PERFILE2........", "perf.data"),
     ("{\"a\": 1}\n", "JSON"),
     ("<!doctype html>\n<html>", "HTML"),
     ("<?xml version=\"1.0\"?>\n", "XML"),
@@ -153,7 +152,6 @@ import Testing
     ),
     ("\u{7f}ELF0000000000000", "ELF"),
     ("\u{1}\u{2}\u{3}\u{0}\u{0}\u{1}\u{2}\n", "binary data"),
-    ("\u{17}\u{8}Dtracing6\u{0}00000", "trace.dat"),
   ])
   func notATrace(_ text: String, _ word: String) {
     let reading = Reading(text)
@@ -161,8 +159,10 @@ import Testing
   }
 
   @Test func compressedInput() {
-    #expect(Reading(bytes: [0x1f, 0x8b, 8, 0]).error?.problem.contains("gzip") == true)
-    #expect(Reading(bytes: [0x28, 0xb5, 0x2f, 0xfd]).error?.problem.contains("zstd") == true)
+    // Packed captures are read; these are cut off behind the first bytes.
+    for bytes in [[0x1f, 0x8b, 8, 0], [0x28, 0xb5, 0x2f, 0xfd]] as [[UInt8]] {
+      #expect(Reading(bytes: bytes).error?.problem.contains("cut off at byte 4") == true)
+    }
     #expect(Reading(bytes: [0x89, 0x50, 0x4e, 0x47]).error?.problem.contains("PNG") == true)
   }
 

@@ -14,7 +14,7 @@ import Testing
         Fixtures.temporaryDirectory(), command == "lint" ? "no files that end in" : "is a directory"
       ),
       (Fixtures.temporary("empty", []), "is empty"), ("LICENSE", "text without trace events"),
-      (Fixtures.temporary("x.gz", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]), "gzip"),
+      (Fixtures.temporary("x.gz", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]), "cut off at byte 8"),
     ]
     for (path, words) in cases {
       let result = try Program.run([command, path])

@@ -63,12 +63,18 @@ extension DMADebug {
     }
     var hidden: UInt32 = 0
     if event.flags.contains(.truncated), !isDisabled {
-      while hidden < event.mappedEntries - UInt32(listed), takeEntry(event) { hidden += 1 }
+      // A list that claims more is not one that a machine could map: it must not hold up the rest.
+      let claimed = min(event.mappedEntries - UInt32(listed), Self.maximumHidden)
+      while hidden < claimed, takeEntry(event) { hidden += 1 }
       devices[device].hidden += hidden
     }
     lists.setEntries(list, live: live, hidden: hidden)
     if sharing.bufferEvents > 0 { noteSharedMap(list, event) }
   }
+
+  /// Entries beyond those listed that a truncated list takes from the pool at most: with the largest
+  /// allocation behind each of them that is a quarter of a terabyte.
+  private static let maximumHidden: UInt32 = 1 << 16
 
   /// `debug_dma_unmap_sg`. The trace gives the pages; the segments are those of the mapped list.
   mutating func unmapSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {

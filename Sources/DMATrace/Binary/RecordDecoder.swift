@@ -546,7 +546,8 @@ struct RecordDecoder {
     case .text, .quoted:
       var offset = field.offset
       var room = field.size == 0 ? length - offset : field.size
-      if case .array = field.shape {} else {
+      if case .array = field.shape {
+      } else {
         guard let range = range(record, length, line.slot) else { return false }
         (offset, room) = range
       }

@@ -242,7 +242,7 @@ struct TraceDatFormat {
       allocation(.allocPages, direction: 44), allocation(.freePages, direction: 40),
       allocation(.allocSGTableError, direction: 44), sync(.syncSingleForCPU),
       sync(.syncSingleForDevice), syncList(.syncSGForCPU), syncList(.syncSGForDevice),
-    ] + lists + probes + others
+    ] + lists + probes + others + sharing
 
   private static let lists: [TraceDatFormat] = [
     TraceDatFormat(
@@ -348,6 +348,78 @@ struct TraceDatFormat {
       "\"IOMMU:%s %s iova=0x%016llx flags=0x%04x\", __get_str(driver), __get_str(device),"
         + " REC->iova, REC->flags"
     ),
+  ]
+
+  // MARK: Sharing
+
+  private static let inode = Field(
+    type: "ino_t",
+    name: "ino",
+    offset: 24,
+    size: 8,
+    isSigned: false
+  )
+
+  private static func buffer(_ kind: DMAEvent.Kind) -> TraceDatFormat {
+    TraceDatFormat(
+      kind,
+      system: "dma_buf",
+      [text("exp_name", 8), size("size", 16), inode],
+      "\"exp_name=%s size=%zu ino=%lu\", __get_str(exp_name), REC->size, REC->ino"
+    )
+  }
+
+  private static func descriptor(_ kind: DMAEvent.Kind) -> TraceDatFormat {
+    TraceDatFormat(
+      kind,
+      system: "dma_buf",
+      [text("exp_name", 8), size("size", 16), inode, int("fd", 32)],
+      "\"exp_name=%s size=%zu ino=%lu fd=%d\", __get_str(exp_name), REC->size, REC->ino, REC->fd"
+    )
+  }
+
+  private static func attachment(_ kind: DMAEvent.Kind) -> TraceDatFormat {
+    TraceDatFormat(
+      kind,
+      system: "dma_buf",
+      [
+        text("dev_name", 8), text("exp_name", 12), size("size", 16), inode,
+        Field(
+          type: "struct dma_buf_attachment *",
+          name: "attach",
+          offset: 32,
+          size: 8,
+          isSigned: false
+        ),
+        Field(type: "bool", name: "is_dynamic", offset: 40, size: 1, isSigned: false),
+      ],
+      "\"exp_name=%s size=%zu ino=%lu attachment:%p is_dynamic=%d dev_name=%s\","
+        + " __get_str(exp_name), REC->size, REC->ino, REC->attach, REC->is_dynamic,"
+        + " __get_str(dev_name)"
+    )
+  }
+
+  private static func fence(_ kind: DMAEvent.Kind) -> TraceDatFormat {
+    TraceDatFormat(
+      kind,
+      system: "dma_fence",
+      [
+        text("driver", 8), text("timeline", 12),
+        Field(type: "unsigned int", name: "context", offset: 16, size: 4, isSigned: false),
+        Field(type: "unsigned int", name: "seqno", offset: 20, size: 4, isSigned: false),
+      ],
+      "\"driver=%s timeline=%s context=%u seqno=%u\", __get_str(driver), __get_str(timeline),"
+        + " REC->context, REC->seqno"
+    )
+  }
+
+  /// The tracepoints of `dma_buf` and `dma_fence`.
+  private static let sharing: [TraceDatFormat] = [
+    buffer(.bufferExport), buffer(.bufferPut), buffer(.bufferMmap), buffer(.bufferMmapInternal),
+    descriptor(.bufferFD), descriptor(.bufferGet),
+    attachment(.bufferAttach), attachment(.bufferDetach),
+    fence(.fenceInit), fence(.fenceEmit), fence(.fenceEnableSignal), fence(.fenceSignaled),
+    fence(.fenceWaitStart), fence(.fenceWaitEnd), fence(.fenceDestroy),
   ]
 
   /// `print` and `kernel_stack`, of the system `ftrace`.

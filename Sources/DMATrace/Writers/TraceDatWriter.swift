@@ -231,8 +231,32 @@ public struct TraceDatWriter: ~Copyable {
     case .deviceDescription:
       mark(DeviceTable.marker(event, names).bytes[...])
     default:
-      break
+      sharing(event, names)
     }
+  }
+
+  /// Tracepoints of `dma_buf` and `dma_fence`.
+  private mutating func sharing(_ event: DMAEvent, _ names: borrowing TraceNames) {
+    if event.kind.isFence {
+      fixed(to: 24)
+      put(u32: UInt32(truncatingIfNeeded: event.address), at: 16)
+      put(u32: UInt32(truncatingIfNeeded: event.size), at: 20)
+      text(names.drivers[event.driver.rawValue], at: 8)
+      text(names.timelines[event.site], at: 12)
+      return
+    }
+    let isAttachment = event.kind == .bufferAttach || event.kind == .bufferDetach
+    fixed(to: 44)
+    put(u64: event.size, at: 16)
+    put(u64: event.address, at: 24)
+    if isAttachment {
+      put(u64: event.dmaAddress, at: 32)
+      record[40] = event.flags.contains(.dynamic) ? 1 : 0
+      device(event, names, at: 8)
+    } else {
+      put(u32: event.mappedEntries, at: 32)
+    }
+    text(names.exporters[event.site], at: isAttachment ? 12 : 8)
   }
 
   /// What a write to `trace_marker` leaves: with a line end, and a zero.

@@ -335,23 +335,27 @@ struct LintCommand: ParsableCommand {
   }
 
   private func checkMerge(_ paths: [String]) throws {
-    guard paths.count == 2 else {
-      throw CommandError("--merge takes two captures of one run: a trace and a kernel log")
-    }
+    guard paths.count >= 2 else { throw Self.mergeError }
   }
 
-  /// Lints a trace and a kernel log as one capture.
+  private static let mergeError = CommandError(
+    "--merge takes captures of one run: one trace or several, and a kernel log or none"
+  )
+
+  /// Lints traces and a kernel log as one capture.
   private func lintMerged(_ paths: [String], _ settings: LintConfiguration) throws -> [LintResult] {
-    var trace: (path: String, reader: any TraceReader)?
+    var traces: [(path: String, reader: any TraceReader)] = []
     var log: (path: String, reader: LogReader)?
     for path in paths {
       if let simulation = try SimulationOptions.simulation(path: path) {
-        trace = (path, SimulationReader(simulation))
+        traces.append((path, SimulationReader(simulation)))
         continue
       }
       switch try Capture(path: path) {
-      case .trace(let reader): trace = (path, reader)
-      case .log(let reader): log = (path, reader)
+      case .trace(let reader): traces.append((path, reader))
+      case .log(let reader):
+        guard log == nil else { throw Self.mergeError }
+        log = (path, reader)
       case .dump:
         throw TraceError(
           path: displayName(path),
@@ -360,15 +364,18 @@ struct LintCommand: ParsableCommand {
         )
       }
     }
-    guard let trace, var log else {
-      throw CommandError("--merge takes two captures of one run: a trace and a kernel log")
-    }
+    guard let first = traces.first else { throw Self.mergeError }
     func name(_ path: String) -> String { path == "-" ? stdinName : path }
-    let join = try LogJoin(&log.reader, path: name(log.path))
+    let join = try log.map { log in
+      var reader = log.reader
+      return try LogJoin(&reader, path: name(log.path))
+    }
+    // Of several traces a line belongs to one of them: no file has that name.
+    let path = traces.map(\.path).joined(separator: "+")
     let (result, logResult) = try lint(
-      replay.open(trace.reader),
-      trace.path,
-      name(trace.path),
+      replay.open(traces.count == 1 ? first.reader : MergedReader(traces.map(\.reader))),
+      path,
+      traces.count == 1 ? name(first.path) : path,
       settings,
       join: join
     )

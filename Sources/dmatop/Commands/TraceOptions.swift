@@ -88,6 +88,14 @@ struct ReplayArguments: ParsableArguments {
   )
   var dmaAlignment: UInt32 = 1
 
+  @Option(
+    help: ArgumentHelp(
+      "Another capture of the same run, merged with the trace by time; may be repeated.",
+      valueName: "file"
+    )
+  )
+  var with: [String] = []
+
   @Flag(name: .shortAndLong, help: "Say more: the first lines that could not be understood.")
   var verbose = false
 
@@ -166,7 +174,7 @@ struct ReplayArguments: ParsableArguments {
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
     var options = try options(gates)
     // The monitor shows itself before the first event of a pipe comes.
-    let reader = try Self.input(path, &options, patience: 300)
+    let reader = try merging(Self.input(path, &options, patience: with.isEmpty ? 300 : nil))
     return try Timeline(reader, options: options, budget: budget)
   }
 
@@ -179,8 +187,14 @@ struct ReplayArguments: ParsableArguments {
     expectsState: Bool = false
   ) throws -> Replay {
     var options = try gates.map { try self.options($0) } ?? options()
-    let reader = try Self.input(path, &options, expectsState: expectsState)
+    let reader = try merging(Self.input(path, &options, expectsState: expectsState))
     return try Replay(reader: reader, options: options)
+  }
+
+  /// The reader with the captures of `--with` beside it.
+  private func merging(_ reader: any TraceReader) throws -> any TraceReader {
+    if with.isEmpty { return reader }
+    return try MergedReader([reader] + with.map { try Self.reader($0) })
   }
 
   private static func begin(_ options: inout ReplayOptions, with dump: MappingDump) throws {
@@ -203,7 +217,7 @@ struct ReplayArguments: ParsableArguments {
 
   /// A replay of a reader that was opened before.
   func open(_ reader: any TraceReader, _ gates: GateArguments? = nil) throws -> Replay {
-    try Replay(reader: reader, options: gates.map { try options($0) } ?? options())
+    try Replay(reader: merging(reader), options: gates.map { try options($0) } ?? options())
   }
 }
 

@@ -1,0 +1,204 @@
+import DMADebugCore
+
+/// Several captures of one run as one: their events in the order of time.
+///
+/// Clocks must be the same; the captures may be of different kinds, such as the trace of the host's
+/// top buffer and those of instances. Names are brought into one set of tables.
+public struct MergedReader: TraceReader {
+  /// One of the captures.
+  private struct Source {
+    var reader: any TraceReader
+    var batch = EventBatch()
+    var next = 0
+    var hasEnded = false
+    /// Numbers of names here by numbers there.
+    var devices: [UInt32] = []
+    var drivers: [UInt32] = []
+    var tasks: [UInt32] = []
+    var symbols: [UInt32] = []
+    var exporters: [UInt32] = []
+    var timelines: [UInt32] = []
+    var channels: [UInt32] = []
+    var stacks: [UInt32] = []
+  }
+
+  private var sources: [Source]
+  public var names = TraceNames()
+  public private(set) var summary = TraceSummary()
+
+  /// - Parameter readers: Readers that have not begun; two or more.
+  public init(_ readers: [any TraceReader]) {
+    sources = readers.map { Source(reader: $0) }
+    summary.dialect = "\(readers.count) captures merged"
+  }
+
+  public var progress: (read: UInt64, total: UInt64?) {
+    var read: UInt64 = 0
+    var total: UInt64? = 0
+    for source in sources {
+      let part = source.reader.progress
+      read += part.read
+      total = total.flatMap { sum in part.total.map { sum + $0 } }
+    }
+    return (read, total)
+  }
+
+  public var liveDescriptor: Int32? { nil }
+
+  public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
+    batch.removeAll()
+    while !isFull(batch) {
+      var best: Int?
+      for index in sources.indices {
+        guard try fill(index) else { continue }
+        let time = sources[index].batch.events[sources[index].next].time
+        if let other = best, sources[other].batch.events[sources[other].next].time <= time {
+          continue
+        }
+        best = index
+      }
+      guard let best else { break }
+      take(best, &batch)
+    }
+    summarise()
+    return !batch.events.isEmpty
+  }
+
+  private func isFull(_ batch: EventBatch) -> Bool {
+    batch.events.count >= TextDecoder.batchEvents || batch.payload.count >= TextDecoder.batchWords
+      || batch.text.count >= TextDecoder.batchText
+  }
+
+  /// Makes sure that an event of a source is at hand.
+  private mutating func fill(_ index: Int) throws(TraceError) -> Bool {
+    while sources[index].next >= sources[index].batch.events.count {
+      if sources[index].hasEnded { return false }
+      sources[index].next = 0
+      var batch = EventBatch()
+      swap(&batch, &sources[index].batch)
+      if try !sources[index].reader.read(into: &batch) {
+        sources[index].hasEnded = true
+        batch.removeAll()
+      }
+      swap(&batch, &sources[index].batch)
+    }
+    return true
+  }
+
+  /// Moves the next event of a source into the batch.
+  private mutating func take(_ index: Int, _ batch: inout EventBatch) {
+    var event = sources[index].batch.events[sources[index].next]
+    sources[index].next += 1
+    let start = Int(event.payload)
+    if event.kind == .marker {
+      event.payload = UInt32(truncatingIfNeeded: batch.text.count)
+      let end = start + Int(event.segmentCount)
+      batch.text.append(contentsOf: sources[index].batch.text[start..<end])
+    } else {
+      let words = 2 * Int(event.segmentCount) + Int(event.physicalCount)
+      event.payload = UInt32(truncatingIfNeeded: batch.payload.count)
+      if words > 0 {
+        batch.payload.append(contentsOf: sources[index].batch.payload[start..<start + words])
+      }
+    }
+    translate(&event, index)
+    batch.events.append(event)
+  }
+
+  // MARK: Names
+
+  private mutating func translate(_ event: inout DMAEvent, _ index: Int) {
+    let their = sources[index].reader.names
+    event.device = DeviceID(
+      rawValue: Self.number(
+        event.device.rawValue,
+        their.devices,
+        &sources[index].devices,
+        &names.devices
+      )
+    )
+    event.driver = DriverID(
+      rawValue: Self.number(
+        event.driver.rawValue,
+        their.drivers,
+        &sources[index].drivers,
+        &names.drivers
+      )
+    )
+    event.task = Self.number(event.task, their.tasks, &sources[index].tasks, &names.tasks)
+    if event.site != NameTable.unknown { translateSite(&event, their, index) }
+    if event.stack != StackTable.none { translateStack(&event, their, index) }
+  }
+
+  private mutating func translateSite(_ event: inout DMAEvent, _ their: TraceNames, _ index: Int) {
+    let site = event.site
+    if event.kind.isBuffer {
+      event.site = Self.number(site, their.exporters, &sources[index].exporters, &names.exporters)
+    } else if event.kind.isFence {
+      event.site = Self.number(site, their.timelines, &sources[index].timelines, &names.timelines)
+    } else if event.kind.isChannel {
+      event.site = Self.number(site, their.channels, &sources[index].channels, &names.channels)
+    } else {
+      event.site = Self.number(site, their.symbols, &sources[index].symbols, &names.symbols)
+    }
+  }
+
+  private mutating func translateStack(_ event: inout DMAEvent, _ their: TraceNames, _ index: Int) {
+    let number = Int(event.stack)
+    while sources[index].stacks.count <= number { sources[index].stacks.append(.max) }
+    if sources[index].stacks[number] == .max {
+      var frames: [UInt32] = []
+      for frame in their.stacks[event.stack] {
+        frames.append(
+          Self.number(frame, their.symbols, &sources[index].symbols, &names.symbols)
+        )
+      }
+      sources[index].stacks[number] = names.stacks.intern(frames)
+    }
+    event.stack = sources[index].stacks[number]
+  }
+
+  private static func number(
+    _ number: UInt32,
+    _ their: NameTable,
+    _ known: inout [UInt32],
+    _ table: inout NameTable
+  ) -> UInt32 {
+    if number == NameTable.unknown || number == NameTable.overflow { return number }
+    let place = Int(number)
+    while known.count <= place { known.append(.max) }
+    if known[place] == .max {
+      known[place] = their[number].withUnsafeBufferPointer { table.intern($0) }
+    }
+    return known[place]
+  }
+
+  // MARK: Summary
+
+  /// The sum of what the captures say of themselves.
+  private mutating func summarise() {
+    var sum = TraceSummary()
+    sum.dialect = summary.dialect
+    for source in sources {
+      let part = source.reader.summary
+      if part.clock == .ticks { sum.clock = .ticks }
+      if sum.kernelRelease == nil { sum.kernelRelease = part.kernelRelease }
+      sum.lines &+= part.lines
+      sum.events &+= part.events
+      sum.dmaEvents &+= part.dmaEvents
+      sum.foreignEvents &+= part.foreignEvents
+      sum.malformedLines &+= part.malformedLines
+      sum.malformed += part.malformed.prefix(10 - min(10, sum.malformed.count))
+      sum.lostEvents &+= part.lostEvents
+      sum.overwrittenEvents &+= part.overwrittenEvents
+      sum.cutOff = sum.cutOff || part.cutOff
+      if sum.damage == nil { sum.damage = part.damage }
+      sum.isBinary = sum.isBinary || part.isBinary
+      sum.sawPhysEvents = sum.sawPhysEvents || part.sawPhysEvents
+      sum.sawPageEvents = sum.sawPageEvents || part.sawPageEvents
+      sum.sawStacks = sum.sawStacks || part.sawStacks
+      sum.sawMapErrorHook = sum.sawMapErrorHook || part.sawMapErrorHook
+    }
+    summary = sum
+  }
+}

@@ -38,6 +38,8 @@ extension TextDecoder {
     var segments: UInt64 = 0
     var virtual: UInt64 = 0
     var physical: UInt64 = 0
+    /// Addresses without `0x` are decimal: libtraceevent gave up on the print format.
+    var isDecimal = false
   }
 
   /// Decodes a payload key by key. A failure may leave words in the batch.
@@ -60,7 +62,10 @@ extension TextDecoder {
     event.device = .unknown
     var cursor = start
     var fields = Fields()
-    if cursor.skip("[FAILED TO PARSE]") { cursor.skipSpaces() }
+    if cursor.skip("[FAILED TO PARSE]") {
+      cursor.skipSpaces()
+      fields.isDecimal = true
+    }
     if Self.key(cursor) == nil {
       let name = cursor.at
       Self.skipText(&cursor)
@@ -224,7 +229,7 @@ extension TextDecoder {
     _ fields: inout Fields
   ) -> Bool {
     if Self.equals(key, "phys_addr") {
-      guard let address = cursor.hex(), isEnded(cursor) else {
+      guard let address = fields.isDecimal ? cursor.number() : cursor.hex(), isEnded(cursor) else {
         return fail("phys_addr is no address")
       }
       fields.physical = address
@@ -263,7 +268,7 @@ extension TextDecoder {
     _ event: inout DMAEvent,
     _ fields: inout Fields
   ) -> Bool {
-    guard let address = cursor.hex(), isEnded(cursor) else {
+    guard let address = fields.isDecimal ? cursor.number() : cursor.hex(), isEnded(cursor) else {
       return fail("dma_addr is no address")
     }
     event.dmaAddress = address

@@ -247,7 +247,7 @@ import Testing
     let result = try Self.merge(Self.busy, Self.fault("900.000000", "ffe00000"))
     #expect(result.errors.contains("do not meet"))
     let odd = try Program.run(["lint", "--merge", "\(Self.logs)/linux-7.3-bug-unmap-function.txt"])
-    #expect(odd.status == 2 && odd.errors.contains("--merge takes two captures"))
+    #expect(odd.status == 2 && odd.errors.contains("--merge takes captures of one run"))
   }
 
   /// What the trace shows by itself and the log says too is one finding, with the log's stacks.

@@ -98,7 +98,7 @@ extension LintResult {
       text.append(":")
     } else {
       excerpt(origin.line, to: &text, isColored)
-      text.append("    mapped in line ")
+      text.append(summary.isBinary ? "    mapped in record " : "    mapped in line ")
     }
     text.append(decimal: origin.line)
     text.append(" at ")

@@ -83,6 +83,15 @@ public struct FtraceWriter: ~Copyable {
     for index in batch.events.indices { write(batch, index, names) }
   }
 
+  /// Writes one event of a batch.
+  public mutating func write(
+    _ batch: borrowing EventBatch,
+    at index: Int,
+    names: borrowing TraceNames
+  ) {
+    write(batch, index, names)
+  }
+
   private mutating func write(
     _ batch: borrowing EventBatch,
     _ index: Int,

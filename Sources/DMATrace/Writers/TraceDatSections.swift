@@ -126,7 +126,7 @@ struct TraceDatSections {
       for format in TraceDatFormat.ftrace { file.add(format) }
     }
     section(ID.formats, "events format") { file in
-      let systems: [StaticString] = ["dma", "dmaapi", "swiotlb", "iommu"]
+      let systems: [StaticString] = ["dma", "dmaapi", "swiotlb", "iommu", "dma_buf", "dma_fence"]
       file.put(u32: UInt32(systems.count))
       for system in systems {
         let name = system.description

@@ -19,33 +19,16 @@ enum LintEvidence {
       if let origin = finding.origin { wanted.insert(origin.line) }
     }
     guard !wanted.isEmpty, isFile(path) else { return }
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
-    let last = wanted.max() ?? 0
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    var line: UInt64 = 1
-    var text: [UInt8] = []
-    var isWanted = wanted.contains(1)
-    while line <= last {
-      let count = read(descriptor, &buffer, buffer.count)
-      guard count > 0 else { break }
-      for byte in buffer[..<count] {
-        if byte == 0x0a {
-          if isWanted { result.excerpts[line] = shown(text) }
-          text.removeAll(keepingCapacity: true)
-          line += 1
-          isWanted = wanted.contains(line)
-        } else if isWanted, text.count < maximumLine {
-          text.append(byte)
-        }
-      }
-    }
-    if isWanted, !text.isEmpty { result.excerpts[line] = shown(text) }
+    let found =
+      result.summary.isBinary
+      ? CaptureExcerpts.records(path, wanted)
+      : CaptureExcerpts.lines(path, wanted, limit: maximumLine)
+    for (line, text) in found { result.excerpts[line] = shown(text) }
   }
 
   private static func shown(_ bytes: [UInt8]) -> String {
-    String(escaping: bytes.drop { $0 == 0x20 }) + (bytes.count == maximumLine ? "…" : "")
+    let isLong = bytes.count > maximumLine
+    return String(escaping: bytes.prefix(maximumLine).drop { $0 == 0x20 }) + (isLong ? "…" : "")
   }
 
   private static func isFile(_ path: String) -> Bool {

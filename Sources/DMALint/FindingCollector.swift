@@ -35,7 +35,20 @@ public struct FindingCollector {
   }
 
   /// Takes in a report; names must be those of the reader that made its event.
-  public mutating func add(_ report: Report, _ names: TraceNames, _ generation: KernelGeneration) {
+  ///
+  /// - Parameters:
+  ///   - other: the mapping that is in the way, where the kernel names only the one that came last.
+  ///   - driver: who is to blame, where the kernel has forgotten it.
+  public mutating func add(
+    _ report: Report,
+    _ names: TraceNames,
+    _ generation: KernelGeneration,
+    other: Mapping? = nil,
+    driver: DriverID? = nil
+  ) {
+    var report = report
+    if let other { report.mapping = other }
+    if let driver { report.driver = driver }
     guard let rule = Rule(report.kind) else { return }
     if lastEvent != report.eventNumber {
       lastEvent = report.eventNumber
@@ -187,15 +200,17 @@ public struct FindingCollector {
         count: summary.overwrittenEvents
       )
     }
-    if summary.dmaEvents == 0 {
+    if summary.dmaEvents == 0, summary.damage == nil {
       add(.noDMAEvents, "the trace has no dma events: record with `trace-cmd record -e dma`")
     }
     if summary.malformedLines > 0 {
       let lines = summary.malformedLines
-      let first = summary.malformed.first.map { ", first line \($0.line): \($0.reason)" } ?? ""
+      let thing = summary.isBinary ? "record" : "line"
+      let first =
+        summary.malformed.first.map { ", first \(thing) \($0.line): \($0.reason)" } ?? ""
       add(
         .malformed,
-        "\(lines) lines could not be understood\(first)",
+        "\(lines) \(thing)s could not be understood\(first)",
         count: lines,
         line: summary.malformed.first?.line ?? 0
       )

@@ -84,6 +84,8 @@ public struct Statistics: Sendable {
   /// By stack number.
   public private(set) var sites: [Site] = []
   public private(set) var firstTime: UInt64?
+  /// Events of the `dma:` system.
+  public private(set) var dmaEvents: UInt64 = 0
   public private(set) var lastTime: UInt64 = 0
 
   private var reports: [Report] = []
@@ -113,6 +115,7 @@ public struct Statistics: Sendable {
   private mutating func note(_ event: DMAEvent) {
     if firstTime == nil { firstTime = event.time }
     lastTime = max(lastTime, event.time)
+    if event.kind.isCall { dmaEvents += 1 }
     switch event.kind {
     case .syncSingleForCPU, .syncSingleForDevice, .syncSGForCPU, .syncSGForDevice:
       with(event.device) { $0.syncs += 1 }

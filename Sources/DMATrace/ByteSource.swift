@@ -364,7 +364,7 @@ final class ByteSource {
   private static func openError(_ code: Int32, _ name: String) -> TraceError {
     switch code {
     case ENOENT:
-      TraceError(path: name, problem: "no such file", advice: "check the name of the trace")
+      TraceError(path: name, problem: "no such file", advice: "check the name")
     case EISDIR:
       TraceError(path: name, problem: "is a directory", advice: "name a trace file inside it")
     case EACCES, EPERM:

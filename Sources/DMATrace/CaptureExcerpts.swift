@@ -21,7 +21,10 @@ public enum CaptureExcerpts {
     while line <= last {
       for byte in source.bytes {
         if byte == 0x0a {
-          if isWanted { found[line] = text }
+          if isWanted {
+            if text.last == 0x0d { text.removeLast() }
+            found[line] = text
+          }
           text.removeAll(keepingCapacity: true)
           line += 1
           isWanted = wanted.contains(line)

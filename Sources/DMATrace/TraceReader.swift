@@ -47,6 +47,11 @@ public struct TraceError: Error, Sendable, CustomStringConvertible {
     self.advice = advice
   }
 
+  /// The problem in the words of ``TraceSummary/damage``.
+  var damage: String {
+    problem.hasPrefix("is damaged: ") ? String(problem.dropFirst("is damaged: ".count)) : problem
+  }
+
   public var description: String {
     advice.isEmpty ? "\(path): \(problem)" : "\(path): \(problem)\n  \(advice)"
   }

@@ -42,11 +42,20 @@ struct BufferedOutput: ~Copyable {
         let written = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
         if written < 0 {
           if errno == EINTR { continue }
+          if descriptor == STDOUT_FILENO, errno != EPIPE { fail(errno) }
           return
         }
         done += written
       }
     }
+  }
+}
+
+extension BufferedOutput {
+  /// Results that nobody gets are no results.
+  private static func fail(_ code: Int32) -> Never {
+    StandardError.write("dmatop: standard output: \(String(cString: strerror(code)))")
+    Glibc.exit(2)
   }
 }
 

@@ -5,7 +5,23 @@ import DMATrace
 /// What is to be said about a trace on standard error, so that silence never misleads.
 enum Diagnostics {
   static func lines(_ path: String, _ replay: Replay, verbose: Bool) -> [String] {
-    lines(path, replay.summary, replay.engine, isAtEnd: replay.isAtEnd, verbose: verbose)
+    let lines = lines(
+      path,
+      replay.summary,
+      replay.engine,
+      isAtEnd: replay.isAtEnd,
+      verbose: verbose
+    )
+    return lines + assumption(path, replay)
+  }
+
+  /// Which kernel is mirrored when nothing tells which it was, and it would matter.
+  private static func assumption(_ path: String, _ replay: Replay) -> [String] {
+    guard replay.origin == .assumed, replay.engine.eventCount > 0 else { return [] }
+    return [
+      "dmatop: \(displayName(path)): nothing tells the kernel's version, 6.12 is assumed;"
+        + " --kernel says otherwise"
+    ]
   }
 
   static func lines(_ path: String, _ timeline: Timeline) -> [String] {
@@ -81,7 +97,7 @@ enum Diagnostics {
   ) -> [String] {
     let name = displayName(path)
     var lines: [String] = []
-    if summary.dmaEvents == 0 && isAtEnd && !summary.isDump {
+    if summary.dmaEvents == 0, isAtEnd, !summary.isDump, summary.damage == nil {
       lines.append(
         "dmatop: \(name): a trace without dma events (\(summary.events + summary.foreignEvents)"
           + " others); record some with: trace-cmd record -e dma"

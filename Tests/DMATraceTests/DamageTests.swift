@@ -77,6 +77,49 @@ import Testing
     }
   }
 
+  @Test(
+    "without the options at its end the rest of a file is found",
+    arguments: TraceDatBuilder.Compression.allCases
+  )
+  func salvage(_ compression: TraceDatBuilder.Compression) {
+    var builder = TraceDatBuilder()
+    builder.compression = compression
+    var cpus: [[TraceDatBuilder.Item]] = [[], []]
+    for number in 0..<400 as Range<UInt64> {
+      cpus[Int(number % 2)].append(.record(delta: 10, builder.map(number << 12)))
+    }
+    builder.buffers = [TraceDatBuilder.Buffer(cpus: cpus)]
+    let whole = builder.build()
+    var start: UInt64 = 0
+    // The word behind magic, version, byte order, sizes and the names of the packing.
+    let place =
+      10 + 2 + 1 + 1 + 4 + compression.rawValue.utf8.count + 1
+      + (compression == .none ? 1 : 4)
+    for index in 0..<8 { start |= UInt64(whole[place + index]) << UInt64(8 * index) }
+    let reading = Reading(anything: Array(whole[..<(Int(start) + 20)]))
+    #expect(reading.error == nil)
+    #expect(reading.summary.damage != nil)
+    let all = Reading(anything: whole)
+    #expect(reading.events.map(\.event.dmaAddress) == all.events.map(\.event.dmaAddress))
+    #expect(all.events.count == 400)
+  }
+
+  @Test("records of events that the capture does not describe are counted")
+  func unknownEvents() {
+    var builder = TraceDatBuilder()
+    var odd = builder.map(0x1000)
+    odd[0] = 0xf0
+    builder.buffers = [
+      TraceDatBuilder.Buffer(cpus: [
+        [.record(delta: 1, odd), .record(delta: 1, builder.map(0x2000))]
+      ])
+    ]
+    let reading = Reading(anything: builder.build())
+    #expect(reading.events.count == 1)
+    #expect(reading.summary.malformedLines == 1)
+    #expect(reading.summary.malformed.first?.line == 1)
+  }
+
   @Test("absurd counts are refused with the place")
   func absurd() {
     var builder = TraceDatBuilder()
@@ -102,9 +145,6 @@ import Testing
       TraceDatBuilder.Buffer(cpus: [[.record(delta: 1, builder.map(0x1000))]])
     ]
     var bytes = builder.build()
-    // The chunk of the only CPU: count, packed size, size.
-    let block = Packing.zstd([UInt8](repeating: 0, count: 4096))
-    _ = block
     guard
       let magic = bytes.indices.last(where: { bytes[$0...].starts(with: [0x28, 0xb5, 0x2f, 0xfd]) })
     else {

@@ -151,4 +151,46 @@ import Testing
         """
     )
   }
+
+  @Test("a full disk is no success", arguments: ["dump", "stat", "log", "lint"])
+  func fullDisk(_ command: String) throws {
+    let trace = "fixtures/kernel/linux-6.12/bug-unmap-size/trace.txt"
+    let result = try Program.shell("dmatop \(command) \(trace) >/dev/full")
+    #expect(result.status == 2)
+    #expect(result.errors.contains("standard output: No space left on device"))
+  }
+
+  @Test("stat at a moment counts what was until then")
+  func statAtAMoment() throws {
+    let trace = "fixtures/kernel/linux-6.12/real-nvme/trace.txt"
+    let result = try Program.run(["stat", "--at", "event:100", "--format", "json", trace])
+    let events = try #require(result.output.firstRange(of: "\"events\": 100"))
+    _ = events
+    let text = result.output
+    let place = try #require(text.firstRange(of: "\"dma_events\": "))
+    let count = Int(text[place.upperBound...].prefix { $0.isNumber }) ?? 1000
+    #expect(count > 0 && count < 100)
+  }
+
+  @Test("an overlap names the mapping that is in the way")
+  func overlapNamesTheOther() throws {
+    let directory = "fixtures/kernel/linux-6.12/bug-overlap-cacheline"
+    let result = try Program.run([
+      "lint", "--devices", directory + "/devices.txt", directory + "/trace.txt",
+    ])
+    let lines = result.output.split(separator: "\n")
+    let first = try #require(lines.firstIndex { $0.contains("[DMA019") })
+    let mapped = try #require(lines[first...].first { $0.contains("mapped in line ") })
+    let number = lines[first].split(separator: ":")[1]
+    #expect(!mapped.contains("mapped in line \(number) "), "\(mapped)")
+  }
+
+  @Test("a leak at unbind is the driver's, not the bus's")
+  func leakAtUnbind() throws {
+    let result = try Program.run([
+      "lint", "fixtures/kernel/linux-6.12/bug-leak-on-unbind/trace.txt",
+    ])
+    #expect(result.output.contains("error: dmax_edu 0000:00:03.0: device driver has pending"))
+    #expect(!result.output.contains("error: pci "))
+  }
 }

@@ -358,4 +358,26 @@ import Testing
     )
     #expect(mode.output == "640\n")
   }
+
+  @Test("hashed pointers survive", arguments: ["hashed-fuzz", "hashed-coherent"])
+  func hashedPointers(_ name: String) throws {
+    let trace = "fixtures/kernel/linux-7.3/\(name)/trace.txt"
+    let path = Fixtures.temporaryDirectory() + "/t.dat"
+    _ = try Self.run(["convert", trace, "-o", path])
+    for command in [["log", "--all-errors"], ["fs", "cat", "dma-api/dump"]] {
+      let have = try Program.run(command + ["--kernel", "7.3", path]).output
+      let want = try Program.run(command + ["--kernel", "7.3", trace]).output
+      #expect(have == want)
+      #expect(!want.isEmpty)
+    }
+  }
+
+  @Test("dma-bufs and fences are in a trace.dat")
+  func sharing() throws {
+    let trace = "fixtures/kernel/linux-7.3/dmabuf-bugs/trace.txt"
+    let path = Fixtures.temporaryDirectory() + "/t.dat"
+    _ = try Self.run(["convert", trace, "-o", path])
+    let command = ["fs", "cat", "dma_buf/bufinfo", "--kernel", "7.3", "--at", "snapshot:2"]
+    #expect(try Program.run(command + [path]).output == Program.run(command + [trace]).output)
+  }
 }

@@ -44,8 +44,8 @@ extension FindingCollector {
     let direction = origin?.direction ?? record.values.mappedDirection
     let mapSite = origin?.site ?? record.mapSite
     // What stacks tell apart needs no words.
-    var words =
-      record.site == nil && rule != .poolGrown ? Self.withoutAddresses(record.message) : ""
+    var words = rule == .poolGrown ? "" : Self.withoutAddresses(record.message)
+    if record.site != nil { words = words.filter { !$0.isNumber } }
     words += explanation.map { $0.filter { !$0.isNumber } } ?? ""
     let key = LogKey(
       rule: rule.id,

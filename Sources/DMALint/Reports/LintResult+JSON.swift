@@ -64,7 +64,7 @@ extension LintResult {
       json.pair("event", finding.eventNumber)
       appendPlace(
         finding.line,
-        finding.device == nil ? nil : finding.time,
+        finding.device == nil || !finding.isReplayable && finding.time == 0 ? nil : finding.time,
         finding.task,
         finding.pid,
         finding.device == nil ? nil : finding.cpu,

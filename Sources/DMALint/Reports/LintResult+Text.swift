@@ -57,7 +57,8 @@ extension LintResult {
     }
     guard finding.device != nil else { return }
     excerpt(finding.line, to: &text, isColored)
-    if kind != .dump {
+    let isTimed = kind != .log || finding.time > 0
+    if kind != .dump, isTimed || finding.task != nil {
       text.append("    at ")
       appendContext(
         finding.time,

@@ -34,7 +34,7 @@ struct MetadataReader {
 
   private func cutOff() -> TraceError {
     problem(
-      "is damaged: \(part) is cut off at byte \(end)",
+      "is damaged: cut off at byte \(end), in \(part)",
       advice: "record it again, or copy it again: the file is not complete"
     )
   }

@@ -101,7 +101,7 @@ struct PerfLayout {
     do throws(TraceError) {
       try readFeatures(bytes, features, isBigEndian)
     } catch {
-      problem = error.problem
+      problem = error.damage
     }
     if data.size == 0 {
       // A recording that was killed has not written how much there is.
@@ -159,6 +159,9 @@ struct PerfLayout {
     for bit in 0..<256 where features[bit / 64] & 1 << UInt64(bit % 64) != 0 {
       let offset = try table.u64()
       let size = try table.u64()
+      if offset > bytes.size || size > bytes.size - offset, problem == nil {
+        problem = "cut off at byte \(bytes.size), in what describes the recording"
+      }
       guard bit == 1 || bit == 4, offset < bytes.size else { continue }
       let end = size > bytes.size - offset ? bytes.size : offset + size
       var part = MetadataReader(bytes, at: offset, end: end, isBigEndian: isBigEndian)

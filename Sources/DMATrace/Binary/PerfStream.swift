@@ -86,6 +86,11 @@ final class PerfStream {
     hasEnded = true
   }
 
+  private func fail(_ error: TraceError) {
+    if problem == nil { problem = error.damage }
+    hasEnded = true
+  }
+
   // MARK: Sorting
 
   /// Whether a sorted entry is at hand; reads on until one is.
@@ -163,7 +168,7 @@ final class PerfStream {
       do throws(TraceError) {
         try source.fill()
       } catch {
-        fail(error.problem)
+        fail(error)
         return false
       }
     }
@@ -527,7 +532,7 @@ final class PerfStream {
     do throws(TraceError) {
       newTracingData = try TraceDatFile(tracingData: &reader)
     } catch {
-      fail(error.problem)
+      fail(error)
     }
   }
 

@@ -159,8 +159,12 @@ struct RecordDecoder {
     }
     let type = Int(value(record, plans.type))
     guard type < plans.indices.count, plans.indices[type] >= 0 else {
-      text.summary.foreignEvents &+= 1
-      text.stacks.forget(cpu: header.cpu)
+      if type < plans.known.count, plans.known[type] {
+        text.summary.foreignEvents &+= 1
+        text.stacks.forget(cpu: header.cpu)
+      } else {
+        broken("an event that the capture does not describe", header.cpu)
+      }
       return
     }
     var event = DMAEvent(.other)
@@ -294,6 +298,10 @@ struct RecordDecoder {
       event.address =
         plan.pointee.virtual.isPresent
         ? value(record, plan.pointee.virtual) : value(record, plan.pointee.physical)
+      // No memory of a 64-bit kernel lies there: a hash, of a capture made from a text.
+      if event.address != 0, event.address >> 32 == 0, plans.longSize == 8 {
+        event.flags.insert(.hashedPointer)
+      }
     case .mapSG, .unmapSG, .mapSGError, .syncSGForCPU, .syncSGForDevice, .allocSGTable,
       .freeSGTable:
       return lists(record, length, plan, &event, &batch)

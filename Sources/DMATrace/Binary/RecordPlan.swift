@@ -190,6 +190,8 @@ struct RecordPlans {
   private(set) var plans: [RecordPlan] = []
   /// Index into ``plans`` by event number, -1 for none.
   private(set) var indices: [Int32] = []
+  /// Which event numbers the capture describes at all.
+  private(set) var known: [Bool] = []
   /// Where every record has its event number and its thread.
   private(set) var type = RecordPlan.Slot()
   private(set) var pid = RecordPlan.Slot()
@@ -206,6 +208,11 @@ struct RecordPlans {
   /// - Returns: whether it was one.
   mutating func add(_ text: [UInt8], system: String) -> Bool {
     guard let identity = EventFormat.identity(text) else { return false }
+    let number = Int(identity.id)
+    if known.count <= number {
+      known.append(contentsOf: repeatElement(false, count: number + 1 - known.count))
+    }
+    known[number] = true
     // Most events of a kernel are none of ours: their fields are not looked at.
     if !Self.mayMatter(identity.name, system, text), type.isPresent { return true }
     guard let format = EventFormat(text, system: system, longSize: longSize) else { return false }

@@ -125,12 +125,12 @@ struct TraceDatFile {
   }
 
   private mutating func note(_ error: TraceError) {
-    note(error.problem)
+    note(error.damage)
   }
 
   private mutating func note(_ text: String) {
     guard problem == nil else { return }
-    problem = text.hasPrefix("is damaged: ") ? String(text.dropFirst(12)) : text
+    problem = text
   }
 
   private mutating func readInitial(_ reader: inout MetadataReader) throws(TraceError) {
@@ -312,6 +312,7 @@ struct TraceDatFile {
       )
     }
     var next = try reader.u64()
+    let firstSection = reader.offset
     var sections: [(id: UInt16, offset: UInt64)] = []
     var visited: [UInt64] = []
     while next != 0 {
@@ -337,6 +338,90 @@ struct TraceDatFile {
         }
       }
     }
+    if buffers.isEmpty, latency == nil { salvage(from: firstSection) }
+    if problem == nil { checkEnd(from: firstSection) }
+  }
+
+  /// Says so when the last section, which need not be one that is read, is cut off.
+  private mutating func checkEnd(from start: UInt64) {
+    var offset = start
+    for _ in 0..<Self.maximumSections where offset < bytes.size {
+      var head = MetadataReader(bytes, at: offset, isBigEndian: isBigEndian)
+      guard head.left >= 16 else { return note("cut off at byte \(bytes.size), in its last section") }
+      guard let id = try? head.u16(), let flags = try? head.u16(), (try? head.u32()) != nil,
+        let size = try? head.u64(), id <= 64, flags <= 1
+      else { return }
+      if size > head.left { return note("cut off at byte \(bytes.size), in its last section") }
+      offset = head.offset + size
+    }
+  }
+
+  /// The options at the end of the file are gone: what stands in front of them is found by walking
+  /// from section to section.
+  private mutating func salvage(from start: UInt64) {
+    note("its options are gone")
+    var offset = start
+    for _ in 0..<Self.maximumSections {
+      var head = MetadataReader(bytes, at: offset, isBigEndian: isBigEndian)
+      guard let id = try? head.u16(), let flags = try? head.u16(), (try? head.u32()) != nil,
+        let size = try? head.u64(), id <= 64, flags <= 1
+      else { return }
+      if id == 3 {
+        let end = size > head.left ? bytes.size : head.offset + size
+        salvageBuffer(from: head.offset, to: end, isPacked: flags == 1)
+      } else if (16...21).contains(id) {
+        do throws(TraceError) {
+          try readSection(id, at: offset)
+        } catch {
+          note(error)
+        }
+      }
+      guard size <= head.left else { return }
+      offset = head.offset + size
+    }
+  }
+
+  /// Finds where the data of each CPU begins; which CPU it is of is not known any more, so they are
+  /// counted.
+  private mutating func salvageBuffer(from start: UInt64, to end: UInt64, isPacked: Bool) {
+    let page = UInt64(pageSize)
+    var streams: [Stream] = []
+    var place = (start + page - 1) / page * page
+    if isPacked {
+      while place < end, streams.count < Self.maximumStreams {
+        var reader = MetadataReader(bytes, at: place, end: end, isBigEndian: isBigEndian)
+        guard let chunks = try? reader.u32(), chunks > 0 else { break }
+        for _ in 0..<chunks {
+          guard let packed = try? reader.u32(), (try? reader.u32()) != nil,
+            (try? reader.skip(UInt64(packed))) != nil
+          else {
+            reader.offset = end
+            break
+          }
+        }
+        let size = reader.offset - place - 4
+        streams.append(Stream(cpu: UInt32(streams.count), offset: place, size: size))
+        place = (reader.offset + page - 1) / page * page
+      }
+    } else {
+      // Time begins anew with each CPU.
+      let step = UInt64(layout.pageSize)
+      var last: UInt64 = .max
+      while place < end, streams.count < Self.maximumStreams {
+        var reader = MetadataReader(bytes, at: place, end: end, isBigEndian: isBigEndian)
+        guard let time = try? reader.u64() else { break }
+        if time < last {
+          streams.append(Stream(cpu: UInt32(streams.count), offset: place, size: 0))
+        }
+        last = time
+        streams[streams.count - 1].size += min(step, end - place)
+        place += step
+      }
+    }
+    guard !streams.isEmpty else { return }
+    buffers.append(
+      Buffer(name: [], clock: [], pageSize: 0, isPacked: isPacked, streams: streams)
+    )
   }
 
   /// The bytes of a section, expanded when it is packed.
@@ -414,6 +499,7 @@ struct TraceDatFile {
       }
       reader.offset = next
     }
+    note("cut off at byte \(bytes.size), in its options")
     return 0
   }
 

@@ -9,6 +9,8 @@ struct LintRun {
   private var judge: Judge
   private var changes: [MappingChange] = []
   private var reports: [Report] = []
+  private static let maximumSearches = 200
+  private var searches = 0
   private let generation: KernelGeneration
   /// What happened over time, for charts; `nil` when nobody asks.
   private var activity: Activity?
@@ -131,7 +133,21 @@ struct LintRun {
   }
 
   private mutating func takeReports(_ replay: Replay) {
-    for report in reports { collector.add(report, replay.names, generation) }
+    for report in reports {
+      var other: Mapping?
+      var driver: DriverID?
+      switch report.kind {
+      case .overlappingCacheline, .exceededOverlap:
+        // All that is alive is looked at: not for each of very many.
+        if searches < Self.maximumSearches, let mapping = report.mapping {
+          searches += 1
+          other = replay.engine.earlierMapping(onCachelineOf: mapping)
+        }
+      case .pendingAtUnbind: driver = judge.driver(of: report.device)
+      default: break
+      }
+      collector.add(report, replay.names, generation, other: other, driver: driver)
+    }
     reports.removeAll(keepingCapacity: true)
   }
 

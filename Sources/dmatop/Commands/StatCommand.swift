@@ -172,7 +172,7 @@ struct StatReport {
     var lines = [
       "trace     \(displayName(path)), \(summary.dialect)",
       "kernel    \(engine.configuration.generation.version) (\(replay.origin.description))",
-      "events    \(engine.eventCount) over \(duration(span)), \(summary.dmaEvents) of dma;"
+      "events    \(engine.eventCount) over \(duration(span)), \(statistics.dmaEvents) of dma;"
         + " \(summary.lostEvents) lost, \(summary.malformedLines) not understood",
       "pool      \(pool.free) free, \(pool.minimumFree) at least, \(pool.total) in all"
         + (engine.isDisabled ? "; disabled" : ""),
@@ -319,7 +319,7 @@ struct StatReport {
       json.pair("kernel_origin", replay.origin.description)
       json.pair("clock", isNanoseconds ? "ns" : "ticks")
       json.pair("events", engine.eventCount)
-      json.pair("dma_events", summary.dmaEvents)
+      json.pair("dma_events", statistics.dmaEvents)
       json.pair("lost_events", summary.lostEvents)
       json.pair("overwritten_events", summary.overwrittenEvents)
       json.pair("malformed_lines", summary.malformedLines)

@@ -121,6 +121,16 @@ struct RecordDecoder {
   }
 
   @inline(__always)
+  /// Whether an interrupt, soft or hard or not maskable, signaled a fence.
+  private func noteInterrupt(
+    _ record: UnsafePointer<UInt8>,
+    _ length: Int,
+    _ event: inout DMAEvent
+  ) {
+    guard length >= plans.flags.end, value(record, plans.flags) & 0x58 != 0 else { return }
+    event.flags.insert(.interrupt)
+  }
+
   private func value(_ record: UnsafePointer<UInt8>, _ slot: RecordPlan.Slot) -> UInt64 {
     slot.isPresent ? integer(record, Int(slot.offset), Int(slot.size)) : 0
   }
@@ -175,6 +185,7 @@ struct RecordDecoder {
       let plan = all.baseAddress! + index
       if let kind = plan.pointee.code.kind {
         event.kind = kind
+        if kind == .fenceSignaled { noteInterrupt(record, length, &event) }
         if fields(record, length, plan, &event, &batch) {
           text.deliver(event, &batch)
         } else {

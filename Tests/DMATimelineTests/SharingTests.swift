@@ -44,6 +44,11 @@ import Testing
     return (engine, names, engine.takeIncidents())
   }
 
+  /// An event at so many seconds, after those at the first second.
+  static func late(_ second: Int, _ event: String) -> String {
+    "raw:            test-7       [000] .....     \(second).000000: \(event)"
+  }
+
   static func kinds(_ lines: [String]) throws -> [SharingIncident.Kind] {
     try play(lines).incidents.map(\.kind)
   }

@@ -19,6 +19,8 @@ extension Rule {
         RuleExample.export,
         RuleExample.dynamicAttach,
         RuleExample.pin,
+        RuleExample.mapList,
+        RuleExample.unmapList,
         RuleExample.detach,
         RuleExample.put,
       ]
@@ -29,6 +31,8 @@ extension Rule {
         RuleExample.export,
         RuleExample.dynamicAttach,
         RuleExample.pin,
+        RuleExample.mapList,
+        RuleExample.unmapList,
         RuleExample.unpin,
         RuleExample.detach,
         RuleExample.put,

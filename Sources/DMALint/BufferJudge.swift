@@ -222,7 +222,8 @@ public struct BufferJudge {
       }
     case .deadlock:
       let which = fence(incident, engine, names)
-      return "\(count) threads have waited for each other's fences for \(incident.detail) ms, this one"
+      return
+        "\(count) threads have waited for each other's fences for \(incident.detail) ms, this one"
         + " for \(which)"
     case .iovaLeftLinked:
       return "\(incident.event.kind.name)() gave back addresses with \(count) bytes still linked,"
@@ -245,7 +246,8 @@ public struct BufferJudge {
       return "detached from \(what) with \(count) pin\(count == 1 ? "" : "s") left; attached in"
         + " \(origin)"
     case .lostBuffer:
-      return "\(what) was exported, and nothing was seen of it in the \(count / 1_000_000) ms since:"
+      return
+        "\(what) was exported, and nothing was seen of it in the \(count / 1_000_000) ms since:"
         + " no descriptor, no device, no put"
     case .leakedRange:
       return "the driver left and \(incident.detail) bytes of IOVA in \(count)"

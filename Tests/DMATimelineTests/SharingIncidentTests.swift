@@ -226,7 +226,8 @@ import Testing
     let start = first + second
     let later = [Play.late(2, Play.fence("init", context: 9))]
     let waits =
-      lines(11, [Play.fence("wait_start", 2, context: 4)]) + lines(12, [Play.fence("wait_start", 2)])
+      lines(11, [Play.fence("wait_start", 2, context: 4)])
+      + lines(12, [Play.fence("wait_start", 2)])
     // Each for the other's, for long; at first nobody can know.
     try expect(start + waits, [])
     try expect(start + waits + later, [.deadlock])

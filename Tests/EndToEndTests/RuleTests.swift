@@ -193,7 +193,9 @@ import Testing
     for (lines, words) in [
       (ordinary + [fault], "the mapping there was unmapped 1 µs before, in line 3"),
       (begun + [fault], "nothing is linked there, in a range that was allocated in line 4"),
-      (begun + [range("link"), fault], "linked in line 5 and not synced, as far as the trace shows"),
+      (
+        begun + [range("link"), fault], "linked in line 5 and not synced, as far as the trace shows"
+      ),
       (
         begun + [range("link"), range("sync"), fault],
         "linked as TO_DEVICE in line 5 and synced"

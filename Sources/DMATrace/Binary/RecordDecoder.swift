@@ -121,14 +121,10 @@ struct RecordDecoder {
   }
 
   @inline(__always)
-  /// Whether an interrupt, soft or hard or not maskable, signaled a fence.
-  private func noteInterrupt(
-    _ record: UnsafePointer<UInt8>,
-    _ length: Int,
-    _ event: inout DMAEvent
-  ) {
-    guard length >= plans.flags.end, value(record, plans.flags) & 0x58 != 0 else { return }
-    event.flags.insert(.interrupt)
+  /// The column of interrupts, as text has it: `h` for one that is soft, hard or not maskable.
+  private func interruptMark(_ record: UnsafePointer<UInt8>, _ length: Int) -> UInt8 {
+    let isInterrupt = length >= plans.flags.end && value(record, plans.flags) & 0x58 != 0
+    return isInterrupt ? UInt8(ascii: "h") : UInt8(ascii: ".")
   }
 
   private func value(_ record: UnsafePointer<UInt8>, _ slot: RecordPlan.Slot) -> UInt64 {
@@ -185,7 +181,6 @@ struct RecordDecoder {
       let plan = all.baseAddress! + index
       if let kind = plan.pointee.code.kind {
         event.kind = kind
-        if kind == .fenceSignaled { noteInterrupt(record, length, &event) }
         if fields(record, length, plan, &event, &batch) {
           text.deliver(event, &batch)
         } else {
@@ -194,6 +189,7 @@ struct RecordDecoder {
       } else if plan.pointee.isHook {
         hook(record, length, plan, &event, &batch)
       } else {
+        text.interruptMark = interruptMark(record, length)
         other(record, length, plan.pointee, &event, &batch)
       }
     }

@@ -111,6 +111,18 @@ import Testing
     #expect(refused.status == 2 && refused.errors.contains("Invalid argument"))
   }
 
+  /// Who signaled a fence, a thread or an interrupt, is kept on the way through a trace.dat.
+  @Test func interruptsSurviveConversion() throws {
+    let text = try Program.shell(
+      """
+      d=$(mktemp -d) && printf '# tracer: nop\\n            test-7       [000] d.h1.     1.000002: \
+      dma_fence_signaled: driver=a timeline=b context=3 seqno=1\\n' >$d/a.txt \
+      && dmatop convert $d/a.txt -o $d/a.dat && dmatop convert $d/a.dat -o - --to text; rm -r $d
+      """
+    )
+    #expect(text.output.contains("[000] ..h..     1.000002: dma_fence_signaled: driver=a"))
+  }
+
   /// No capture proves a mistake in sharing: the attachment that is left in dmabuf-bugs is of a buffer
   /// with a descriptor, which may hold it.
   @Test(arguments: KernelCase.all)

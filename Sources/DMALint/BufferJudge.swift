@@ -147,6 +147,11 @@ public struct BufferJudge {
     case .iovaOutside: .iovaOutside
     case .releaseInFlight: .releaseInFlight
     case .unmapInFlight: .unmapInFlight
+    case .staleMapping: .staleMapping
+    case .detachWhilePinned: .detachWhilePinned
+    case .lostBuffer: .lostBuffer
+    case .leakedRange: .leakedRange
+    case .neverIssued: .neverIssued
     }
   }
 
@@ -213,15 +218,13 @@ public struct BufferJudge {
       let which = fence(incident, engine, names)
       switch incident.detail {
       case 1: return "\(which) was destroyed and never signaled"
-      case 2: return "\(which) was never signaled; somebody waits for it to the end"
-      case 3: return "\(which) was never signaled; somebody waited for it in vain"
       default: return "\(which) was never signaled, later ones of its timeline were"
       }
     case .deadlock:
       let which = fence(incident, engine, names)
-      return count == 1
-        ? "the thread waits for \(which), whose timeline it has signaled itself so far"
-        : "\(count) threads wait for each other's fences, this one for \(which)"
+      return
+        "\(count) threads have waited for each other's fences for \(incident.detail) ms, this one"
+        + " for \(which)"
     case .iovaLeftLinked:
       return "\(incident.event.kind.name)() gave back addresses with \(count) bytes still linked,"
         + " the first in \(origin)"
@@ -236,6 +239,23 @@ public struct BufferJudge {
         + " descriptor\(count == 1 ? "" : "s") in flight, the first prepared in \(origin)"
     case .unmapInFlight:
       return "unmapped while a descriptor works on it"
+    case .staleMapping:
+      return "the device \(incident.detail == 1 ? "writes to" : "reads") \(what) through a mapping"
+        + " from before its last move; attached in \(origin)"
+    case .detachWhilePinned:
+      return "detached from \(what) with \(count) pin\(count == 1 ? "" : "s") left; attached in"
+        + " \(origin)"
+    case .lostBuffer:
+      return
+        "\(what) was exported, and nothing was seen of it in the \(count / 1_000_000) ms since:"
+        + " no descriptor, no device, no put"
+    case .leakedRange:
+      return "the driver left and \(incident.detail) bytes of IOVA in \(count)"
+        + " range\(count == 1 ? "" : "s") were not given back, the first allocated in \(origin)"
+    case .neverIssued:
+      return "\(count) descriptor\(count == 1 ? "" : "s") of"
+        + " \(names.channels.string(incident.event.site)) went without having been issued, the first"
+        + " submitted in \(origin)"
     }
   }
 

@@ -550,15 +550,42 @@ public struct Judge {
     if let mapping {
       message =
         "IOMMU fault at \(hexadecimal), inside a live \(mapping.direction.traceName) mapping"
-    } else if let gone = ended.filter({
-      $0.device == event.device && $0.address <= address && address - $0.address < $0.size
-    }).max(by: { $0.time < $1.time }) {
+    } else if let words = range(event, engine) {
+      message = "IOMMU fault at \(hexadecimal): \(words)"
+    } else if let gone = gone(event) {
       let microseconds = (event.time - min(event.time, gone.time)) / 1000
       message =
         "IOMMU fault at \(hexadecimal): the mapping there was unmapped \(microseconds) µs before,"
         + " in line \(gone.line)"
     }
     verdicts.append(Verdict(rule: .iommuFault, event: event, message: message, mapping: mapping))
+  }
+
+  /// The mapping that an address lay in last.
+  private func gone(_ event: DMAEvent) -> Ended? {
+    let address = event.dmaAddress
+    return ended.filter {
+      $0.device == event.device && $0.address <= address && address - $0.address < $0.size
+    }.max { $0.time < $1.time }
+  }
+
+  /// What was at an address that lies, or lay last, in a range of IOVA.
+  private func range(_ event: DMAEvent, _ engine: DMADebug) -> String? {
+    switch engine.sharing.rangeContent(event.device, at: event.dmaAddress) {
+    case nil: return nil
+    case .linked(let link, true)?:
+      return "linked as \(link.direction.traceName) in line \(link.line) and synced"
+    case .linked(let link, false)?:
+      return "linked in line \(link.line) and not synced"
+        + (engine.sharing.showsSyncs ? "" : ", as far as the trace shows")
+    case .empty(let range)?:
+      return "nothing is linked there, in a range that was allocated in line \(range.line)"
+    case .unlinked(let unlink)?:
+      // The address may have been given to an ordinary mapping since.
+      if let gone = gone(event), gone.time > unlink.time { return nil }
+      let microseconds = (event.time - min(event.time, unlink.time)) / 1000
+      return "unlinked \(microseconds) µs before, in line \(unlink.line)"
+    }
   }
 
   /// Says more about what the kernel has said.

@@ -10,6 +10,14 @@ extension RuleExample {
   static let detach =
     "dma_buf_detach: exp_name=system size=4096 ino=1 attachment:ff11000005f8d940 "
     + "is_dynamic=0 dev_name=0000:00:03.0"
+  static let dynamicAttach =
+    "dma_buf_dynamic_attach: exp_name=system size=4096 ino=1 attachment:ff11000005f8d940 "
+    + "is_dynamic=1 dev_name=0000:00:03.0"
+  static let pin = attachmentProbe("dma_buf_pin")
+  static let unpin = attachmentProbe("dma_buf_unpin")
+  static let moveNotify = probe("dma_buf_move_notify", "ino=1")
+  /// The device reads the buffer.
+  static let deviceRead = probe("dma_buf_access", "ino=1 dir=1 device=\"0000:00:03.0\"")
   static let mapList =
     "dma_map_sg: 0000:00:03.0 dir=TO_DEVICE nents=1/1 ents=1/1 dma_addrs={0x9400000} "
     + "sizes={0x1000} phys_addrs={0x9400000} attrs="

@@ -6,6 +6,8 @@ struct LinePrefix {
   /// `comm`, without the blanks around it; empty when the line names none.
   var comm: UnsafeBufferPointer<UInt8>
   var time: UInt64 = 0
+  /// The column of interrupts: `h`, `s` and the like within one, `.` otherwise, 0 without columns.
+  var interruptMark: UInt8 = 0
   /// The time is not in nanoseconds.
   var isTicks = false
   /// Where the event name begins.
@@ -228,11 +230,14 @@ struct LinePrefix {
 
   // MARK: Behind the anchor
 
-  private func skipFlags(_ cursor: inout Cursor) -> Bool {
+  private mutating func skipFlags(_ cursor: inout Cursor) -> Bool {
     let start = cursor.at
     guard cursor.find(Self.space) else { return false }
     let count = cursor.at - start
-    return count >= 3 && count <= 8
+    guard count >= 3 && count <= 8 else { return false }
+    // Behind irqs-off and need-resched, in all versions of the columns.
+    interruptMark = start[2]
+    return true
   }
 
   /// Flags, time, difference, period: everything up to the event name.

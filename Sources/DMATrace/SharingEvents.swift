@@ -87,6 +87,7 @@ extension TextDecoder {
       if keys.contains(.failed) { event.size = 0 }
     }
     if kind.hasSharingDirection, !keys.contains(.direction) { event.flags.insert(.noDirection) }
+    if kind == .fenceSignaled, interruptMark > UInt8(ascii: ".") { event.flags.insert(.interrupt) }
     deliver(event, &batch)
     return .event
   }

@@ -24,8 +24,10 @@ extension TextDecoder {
       _ = frame(cursor, indented: true)
       return .decoration
     }
+    interruptMark = 0
     if let prefix = LinePrefix(start, end) {
       recognised = true
+      interruptMark = prefix.interruptMark
       return event(after: prefix, end, &batch)
     }
     return bareLine(start, cursor, &batch)

@@ -29,6 +29,8 @@ struct TextDecoder {
   /// Lines like those of dma-debug were met, which are a kernel log or a dump.
   var hints = InputKind.Hints()
   var stacks = StackCollector()
+  /// What the line says of interrupts: `h`, `s` and the like within one, `.` in a thread, 0 nothing.
+  var interruptMark: UInt8 = 0
 
   /// The line has no line end: it may have been cut off anywhere.
   var isLastLine = false
@@ -131,6 +133,7 @@ struct TextDecoder {
     guard let seconds = cursor.decimal(), seconds < 1 << 32, cursor.skip(UInt8(ascii: ".")),
       let part = cursor.fraction(), cursor.skip(Literal.colon)
     else { return false }
+    interruptMark = start[33]
     var event = DMAEvent(.other)
     event.cpu = hundreds &* 100 &+ tens &* 10 &+ ones
     event.pid = task.pid

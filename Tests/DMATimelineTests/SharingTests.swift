@@ -44,6 +44,27 @@ import Testing
     return (engine, names, engine.takeIncidents())
   }
 
+  /// An event at so many seconds, after those at the first second.
+  static func late(_ second: Int, _ event: String) -> String {
+    "raw:            test-7       [000] .....     \(second).000000: \(event)"
+  }
+
+  /// Of a signal the reader keeps whether an interrupt gave it, through a trace.dat too.
+  @Test func signalsInInterruptsAreMarked() throws {
+    for (columns, isInterrupt) in [
+      ("[000] d.h1. ", true), ("[000] ..s.. ", true), ("[000] d.H1  ", true),
+      ("[000] d..1. ", false),
+      ("[000] d..1  ", false), ("[000]  ", false),
+    ] {
+      let text =
+        "# tracer: nop\n            test-7       \(columns)    1.000002: \(Self.fence("signaled"))\n"
+      var reader = TextTraceReader(bytes: Array(text.utf8), name: "t")
+      var batch = EventBatch()
+      _ = try reader.read(into: &batch)
+      #expect(batch.events.map { $0.flags.contains(.interrupt) } == [isInterrupt], "\(columns)")
+    }
+  }
+
   static func kinds(_ lines: [String]) throws -> [SharingIncident.Kind] {
     try play(lines).incidents.map(\.kind)
   }

@@ -140,7 +140,8 @@ import Testing
     .unendedCPUAccess: ["DMA206"], .cpuAccessOutside: ["DMA207"], .accessBeforeFence: ["DMA208"],
     .useAfterPut: ["DMA209"], .fenceNeverSignaled: ["DMA210"], .fenceDeadlock: ["DMA211"],
     .unsyncedRange: ["DMA214"], .useAfterUnlink: ["DMA117"], .releaseInFlight: ["DMA216"],
-    .unmapInFlight: ["DMA217"],
+    .unmapInFlight: ["DMA217"], .ignoredMove: ["DMA218"], .unbalancedPin: ["DMA219"],
+    .leakedBuffer: ["DMA220"], .leakedRange: ["DMA221"], .neverIssued: ["DMA222"],
   ]
   /// Those that come with shared buffers, ranges and channels: seen at work where there are many.
   private static let sharing = Fault.allCases.filter {
@@ -155,8 +156,7 @@ import Testing
       let unseen: Set<Fault> = [
         .overlap, .overlapOverflow, .mapVmalloc, .poolBusy, .poolDoubleFree, .poolUseAfterFree,
         .missingSyncForCPU, .missingSyncForDevice, .useAfterUnmap, .freeWhileMapped, .deviceOverrun,
-        .wrongMapDirection, .sharedCacheline, .wrongMask, .unbalancedPin, .leakedBuffer,
-        .ignoredMove, .leakedRange, .neverIssued,
+        .wrongMapDirection, .sharedCacheline, .wrongMask,
       ]
       #expect(unseen.contains(fault))
       return
@@ -175,6 +175,50 @@ import Testing
     // What is forgotten shows when the driver leaves, which the end of these events may come before.
     if expected == ["DMA019"], found.isEmpty { return }
     #expect(!found.isDisjoint(with: expected), "\(made) made, found \(found)")
+  }
+
+  /// What is said of a fault in a range tells what the range had there, not what was mapped before it.
+  @Test func faultsInRangesNameTheLink() throws {
+    let device = "0000:00:03.0"
+    func range(_ function: String) -> String {
+      "dma_iova_\(function): (dma_iova_\(function)+0x0/0x100) device=\"\(device)\" dma_addr=0x10000"
+        + " size=4096 phys_addr=0x5000 dir=1"
+    }
+    let ordinary = [
+      "dma_map_phys: \(device) dir=TO_DEVICE dma_addr=10000 size=4096 phys_addr=5000 attrs=",
+      "dma_unmap_phys: \(device) dir=TO_DEVICE dma_addr=10000 size=4096 attrs=",
+    ]
+    let fault = "io_page_fault: IOMMU:alpha \(device) iova=0x0000000000010010 flags=0x0000"
+    let begun = ordinary + [range("try_alloc")]
+    for (lines, words) in [
+      (ordinary + [fault], "the mapping there was unmapped 1 µs before, in line 3"),
+      (begun + [fault], "nothing is linked there, in a range that was allocated in line 4"),
+      (
+        begun + [range("link"), fault], "linked in line 5 and not synced, as far as the trace shows"
+      ),
+      (
+        begun + [range("link"), range("sync"), fault],
+        "linked as TO_DEVICE in line 5 and synced"
+      ),
+      (
+        begun + [range("link"), range("sync"), range("unlink"), fault],
+        "unlinked 1 µs before, in line 7"
+      ),
+      (begun + [range("link"), range("sync"), range("destroy"), fault], "unlinked 1 µs before"),
+      (
+        begun + [range("link"), range("sync"), range("destroy")] + ordinary + [fault],
+        "the mapping there was unmapped 1 µs before, in line 9"
+      ),
+    ] {
+      var text = "# tracer: nop\n"
+      for (number, line) in lines.enumerated() {
+        text += "           alpha-1       [000] .....     1.00000\(number): \(line)\n"
+      }
+      let reader = TextTraceReader(bytes: Array(text.utf8), name: "t")
+      let found = try Self.lint(reader, ReplayOptions()).findings.filter { $0.rule.id == "DMA117" }
+      #expect(found.count == 1)
+      #expect(found.first?.message.contains(words) == true, "\(found.map(\.message))")
+    }
   }
 
   /// All mistakes in one run: most of them are made, and each has its rule.

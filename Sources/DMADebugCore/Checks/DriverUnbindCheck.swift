@@ -64,7 +64,7 @@ extension DMADebug {
     let index = state(of: device)
     guessBus(index, device, names)
     devices[index].binding = .unbound
-    if sharing.bufferEvents > 0 { sharing.released(device, event) }
+    if !sharing.isEmpty { sharing.released(device, event) }
     if isDisabled || devices[index].live == 0 && devices[index].hidden == 0 { return }
     // The kernel counts in the order of its hash and shows the entry that it met last.
     var count: UInt64 = 0

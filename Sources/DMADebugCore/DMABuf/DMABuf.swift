@@ -62,6 +62,8 @@ public struct DMABuf: Sendable {
   /// Mappings into the kernel.
   public internal(set) var vmaps: UInt32 = 0
   public internal(set) var kmaps: UInt32 = 0
+  /// The CPU wrote in a window that is open: what it reads now is its own.
+  var isWrittenByCPU = false
   /// Windows in which the CPU may look, by direction.
   public internal(set) var accesses: [UInt32] = [0, 0, 0, 0]
   /// `dma_buf_move_notify`
@@ -120,6 +122,8 @@ public struct DMABufAttachment: Sendable {
   /// `dma_buf_map_attachment` without its unmap, where probes show them.
   public internal(set) var maps: UInt32 = 0
   public internal(set) var pins: UInt32 = 0
+  /// The buffer's moves when the mapping was made that is in use.
+  var mapMoves: UInt64 = 0
   /// The lists that were mapped for it and live.
   var links: [Link] = []
   /// A probe said so; otherwise device and size did.
@@ -148,10 +152,9 @@ public struct DMAFence: Sendable {
   /// The first event is its beginning.
   public internal(set) var isKnown: Bool
   public internal(set) var isSignaled = false
-  /// Somebody waits for it, waited for it or has its signal enabled, or it guards a buffer.
+  /// Somebody waits for it, waited for it or has its signal enabled: it must be signaled, while one
+  /// that nobody asks may be destroyed or passed over as it is.
   public internal(set) var isWanted = false
-  /// Somebody waited for it in vain.
-  public internal(set) var timedOut: DMAEvent?
   /// Buffers that it guards.
   var buffers: UInt32 = 0
   /// Those who wait now.
@@ -167,9 +170,29 @@ public struct DMATimeline: Sendable {
   public internal(set) var emitted: UInt64 = 0
   public internal(set) var signaled: UInt64 = 0
   public internal(set) var lastSignaled: UInt64?
-  /// The thread that signaled all of them so far; `nil` when several did.
+  /// The thread that signaled all of them so far; `nil` when several did, or an interrupt.
   public internal(set) var signaler: Int32?
   var hasSeveralSignalers = false
+  /// When the last one was signaled.
+  var lastSignalTime: UInt64 = 0
+  /// A number up to which fences were signaled some time ago, and one that became so lately.
+  var settled: UInt64?
+  var settling: (sequence: UInt64, time: UInt64)?
+
+  /// Within this, in nanoseconds, one pass over a timeline may signal its fences in any order.
+  private static let passTime: UInt64 = 10_000_000
+
+  mutating func noteSignal(_ sequence: UInt64, at time: UInt64) {
+    settle(at: time)
+    if settling == nil { settling = (lastSignaled ?? sequence, time) }
+  }
+
+  /// Moves ``settled`` up to what was signaled long enough ago.
+  mutating func settle(at time: UInt64) {
+    guard let settling, time &- settling.time >= Self.passTime, time > settling.time else { return }
+    settled = max(settled ?? 0, settling.sequence)
+    self.settling = nil
+  }
 }
 
 /// A range of IOVA that a driver links physical memory into (`struct dma_iova_state`).
@@ -206,6 +229,10 @@ public struct DMAChannel: Sendable {
   public struct Descriptor: Sendable {
     public internal(set) var cookie: UInt64?
     public internal(set) var isIssued = false
+    /// The event that submitted it.
+    var submitted: DMAEvent?
+    /// Events were lost since: it may be issued, or over.
+    var isDoubtful = false
     /// 0 slave_sg, 1 memcpy, 2 cyclic.
     public internal(set) var type: UInt32
     public internal(set) var address: UInt64
@@ -257,6 +284,15 @@ public struct SharingIncident: Sendable {
     case iovaOutside
     case releaseInFlight
     case unmapInFlight
+    /// A device looks through a mapping from before the buffer moved.
+    case staleMapping
+    case detachWhilePinned
+    /// Exported, and nobody can reach it.
+    case lostBuffer
+    /// A driver left its device and its ranges.
+    case leakedRange
+    /// Submitted and terminated or released without having been issued.
+    case neverIssued
   }
 
   public var kind: Kind

@@ -2,6 +2,9 @@
 extension SharingTracker {
   mutating func channel(_ event: DMAEvent, slot: UInt32?) {
     let name = event.site
+    if event.kind == .descriptorComplete || event.kind == .channelStatus && event.size == 0 {
+      settleReleases()
+    }
     if channelsByName[name] == nil {
       guard channelsByName.count < Self.maximumChannels else {
         untracked += 1
@@ -20,6 +23,7 @@ extension SharingTracker {
     case .descriptorPrepare: prepare(index, event, slot)
     case .descriptorSubmit: submit(index, event)
     case .channelIssuePending:
+      sightings.insert(.issue)
       for position in channelsByName.values[index].descriptors.indices
       where channelsByName.values[index].descriptors[position].cookie != nil {
         channelsByName.values[index].descriptors[position].isIssued = true
@@ -39,19 +43,59 @@ extension SharingTracker {
           channelsByName.values[index].descriptors[position].residue = event.size
         }
       }
-    case .channelTerminate: drop(index) { $0.cookie != nil }
+    case .channelTerminate:
+      neverIssued(index, event)
+      drop(index) { $0.cookie != nil }
     case .channelRelease:
-      let inFlight = channelsByName.values[index].descriptors.filter { $0.cookie != nil }
-      if let first = inFlight.first, sightings.contains(.completion) {
+      neverIssued(index, event)
+      let inFlight = channelsByName.values[index].descriptors.filter { descriptor in
+        descriptor.cookie != nil && !descriptor.isDoubtful
+          && (descriptor.isIssued || !sightings.contains(.issue))
+      }
+      if let first = inFlight.first {
         var incident = SharingIncident(kind: .releaseInFlight, event: event, origin: first.event)
         incident.event.device = channelsByName.values[index].client
         incident.value = UInt64(inFlight.count)
-        report(incident)
+        // Where nothing shows completions they say nothing by being absent; the first may come later.
+        if sightings.contains(.completion) {
+          report(incident)
+        } else if collectsIncidents, doubtfulReleases.count < 64 {
+          doubtfulReleases.append(incident)
+        }
       }
       drop(index) { _ in true }
       channelsByName[name] = nil
     default: break
     }
+  }
+
+  /// The trace shows completions: releases before it were of channels at work.
+  private mutating func settleReleases() {
+    for incident in doubtfulReleases { report(incident) }
+    doubtfulReleases.removeAll()
+  }
+
+  /// How long a descriptor must have waited, in nanoseconds, to be more than an error path that takes
+  /// it back.
+  private static let forgottenTime: UInt64 = 500_000
+
+  /// Descriptors that were submitted a while ago and go without having been issued.
+  private mutating func neverIssued(
+    _ index: Dictionary<UInt32, DMAChannel>.Index,
+    _ event: DMAEvent
+  ) {
+    guard collectsIncidents, sightings.contains(.issue) else { return }
+    let forgotten = channelsByName.values[index].descriptors.filter { descriptor in
+      guard let submitted = descriptor.submitted else { return false }
+      return !descriptor.isIssued && !descriptor.isDoubtful
+        && event.time &- submitted.time >= Self.forgottenTime
+        && event.time > submitted.time
+    }
+    guard let first = forgotten.first, let submitted = first.submitted else { return }
+    var incident = SharingIncident(kind: .neverIssued, event: event, origin: submitted)
+    incident.event.device = channelsByName.values[index].client
+    incident.value = UInt64(forgotten.count)
+    report(incident)
   }
 
   private mutating func prepare(
@@ -82,6 +126,7 @@ extension SharingTracker {
     let position = channelsByName.values[index].descriptors.lastIndex { $0.cookie == nil }
     if let position {
       channelsByName.values[index].descriptors[position].cookie = event.address
+      channelsByName.values[index].descriptors[position].submitted = event
       if let slot = channelsByName.values[index].descriptors[position].slot {
         channelsOfSlots[slot] = channelsByName.values[index].name
       }
@@ -94,6 +139,7 @@ extension SharingTracker {
         event: event
       )
       descriptor.cookie = event.address
+      descriptor.submitted = event
       channelsByName.values[index].descriptors.append(descriptor)
     } else {
       untracked += 1

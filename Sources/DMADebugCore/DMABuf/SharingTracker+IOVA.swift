@@ -9,10 +9,12 @@ extension SharingTracker {
       sightings.insert(.iovaSync)
       withRange(event) { range, _ in range.sync(event) }
     case .iovaUnlink:
+      noteUnlinked(event, event.dmaAddress, event.size)
       withRange(event) { range, incidents in
         range.unlink(event.dmaAddress, event.size, event, &incidents)
       }
     case .iovaDestroy:
+      noteUnlinked(event, event.dmaAddress, event.size)
       withRange(event) { range, incidents in
         range.unlink(range.address, event.size, event, &incidents)
         range.leftovers(event, &incidents)
@@ -113,12 +115,87 @@ extension SharingTracker {
     }
   }
 
+  // MARK: What was at an address
+
+  static let rememberedPieces = 1024
+
+  /// What of a range an unlink takes away.
+  private mutating func noteUnlinked(_ event: DMAEvent, _ address: UInt64, _ size: UInt64) {
+    guard collectsIncidents, let place = place(event.device, event.dmaAddress),
+      let range = rangesByDevice[event.device]?[place]
+    else { return }
+    let end = address &+ size
+    for link in range.links where link.address < end && link.end > address {
+      let start = max(link.address, address)
+      let piece = UnlinkedPiece(
+        device: event.device,
+        address: start,
+        size: min(link.end, end) &- start,
+        event: event
+      )
+      if unlinked.count < Self.rememberedPieces {
+        unlinked.append(piece)
+      } else {
+        unlinked[nextUnlinked] = piece
+        nextUnlinked = (nextUnlinked + 1) % Self.rememberedPieces
+      }
+    }
+  }
+
+  /// What the ranges of a device have, or had, at a DMA address.
+  public enum RangeContent: Sendable {
+    /// Linked by an event, and synchronised or not.
+    case linked(DMAEvent, isSynced: Bool)
+    /// It was taken away by an event.
+    case unlinked(DMAEvent)
+    /// It lies in a range that an event allocated, and nothing was linked there.
+    case empty(DMAEvent)
+  }
+
+  /// Whether the trace shows `dma_iova_sync()` at all.
+  public var showsSyncs: Bool { sightings.contains(.iovaSync) }
+
+  /// What the ranges of a device have, or had last, at a DMA address; `nil` when it never lay in one.
+  public func rangeContent(_ device: DeviceID, at address: UInt64) -> RangeContent? {
+    let range = place(device, address).flatMap { rangesByDevice[device]?[$0] }
+    if let link = range?.links.first(where: { address &- $0.address < $0.size }) {
+      return .linked(link.event, isSynced: link.isSynced)
+    }
+    let last = unlinked.filter { $0.device == device && address &- $0.address < $0.size }
+      .max { ($0.event.time, $0.event.line) < ($1.event.time, $1.event.line) }
+    if let last, range.map({ $0.event.time <= last.event.time }) ?? true {
+      return .unlinked(last.event)
+    }
+    return range.map { .empty($0.event) }
+  }
+
+  /// A driver left its device: its ranges are lost.
+  mutating func releasedRanges(_ device: DeviceID, _ event: DMAEvent) {
+    guard collectsIncidents, let ranges = rangesByDevice[device] else { return }
+    let known = ranges.filter { $0.event.time > lossTime ?? 0 }
+    guard let first = known.first else { return }
+    var incident = SharingIncident(kind: .leakedRange, event: event, origin: first.event)
+    incident.event.device = device
+    incident.value = UInt64(known.count)
+    incident.detail = known.reduce(0) { $0 &+ $1.size }
+    report(incident)
+  }
+
   private mutating func remove(_ event: DMAEvent) {
     guard let place = place(event.device, event.dmaAddress) else { return }
     rangesByDevice[event.device]?.remove(at: place)
     if rangesByDevice[event.device]?.isEmpty == true { rangesByDevice[event.device] = nil }
     rangeCount -= 1
   }
+}
+
+/// What was unlinked from a range.
+struct UnlinkedPiece: Sendable {
+  var device: DeviceID
+  var address: UInt64
+  var size: UInt64
+  /// The event that took it away.
+  var event: DMAEvent
 }
 
 extension IOVARange {

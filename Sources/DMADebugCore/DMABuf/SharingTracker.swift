@@ -30,6 +30,8 @@ public struct SharingTracker: Sendable {
     static let access = Sightings(rawValue: 1 << 3)
     static let iovaSync = Sightings(rawValue: 1 << 4)
     static let completion = Sightings(rawValue: 1 << 5)
+    static let descriptor = Sightings(rawValue: 1 << 6)
+    static let issue = Sightings(rawValue: 1 << 7)
   }
 
   /// A total of an exporter.
@@ -115,9 +117,18 @@ public struct SharingTracker: Sendable {
   private var nextOrder: UInt64 = 1
   /// What is older than this was there when events were lost.
   private var lossOrder: UInt64 = 0
+  /// Of the last event before that.
+  var lossTime: UInt64?
   var rangeCount = 0
   /// Channels by the slot of the mapping that a descriptor in flight uses.
   var channelsOfSlots: [UInt32: UInt32] = [:]
+  /// What was unlinked from ranges lately, for those who ask what was at an address.
+  var unlinked: [UnlinkedPiece] = []
+  var nextUnlinked = 0
+  /// Releases of channels that were perhaps at work: a completion will tell.
+  var doubtfulReleases: [SharingIncident] = []
+  /// Of the last event.
+  var lastTime: UInt64 = 0
 
   /// Events of each group.
   public private(set) var bufferEvents: UInt64 = 0
@@ -265,6 +276,7 @@ public struct SharingTracker: Sendable {
     slot: UInt32?,
     number: UInt64
   ) {
+    lastTime = max(lastTime, event.time)
     if event.kind.isBuffer {
       bufferEvents += 1
       buffer(event, driver, lists, number)
@@ -283,6 +295,12 @@ public struct SharingTracker: Sendable {
   /// The tracer lost events: what is remembered may have ended unseen.
   mutating func eventsLost() {
     lossOrder = nextOrder
+    lossTime = lastTime
+    for channel in channelsByName.values.indices {
+      for descriptor in channelsByName.values[channel].descriptors.indices {
+        channelsByName.values[channel].descriptors[descriptor].isDoubtful = true
+      }
+    }
   }
 
   /// Whether the trace shows all of it: from its beginning, and without losses since.
@@ -328,6 +346,7 @@ public struct SharingTracker: Sendable {
     note(inode, event)
     switch event.kind {
     case .bufferFD:
+      sightings.insert(.descriptor)
       change(inode) {
         $0.descriptors &+= 1
         $0.lastDescriptor = Int32(bitPattern: event.mappedEntries)
@@ -345,7 +364,10 @@ public struct SharingTracker: Sendable {
     case .bufferBeginAccess:
       sightings.insert(.access)
       let direction = Int(event.direction.rawValue)
-      change(inode) { $0.accesses[direction] &+= 1 }
+      change(inode) {
+        if $0.openAccesses == 0 { $0.isWrittenByCPU = false }
+        $0.accesses[direction] &+= 1
+      }
     case .bufferEndAccess: endAccess(inode, event)
     case .bufferVmap:
       sightings.insert(.vmap)
@@ -501,8 +523,14 @@ public struct SharingTracker: Sendable {
   }
 
   /// What a buffer still has although its last known reference was put.
+  ///
+  /// Only of one without descriptors: each of them holds it until it is closed, which nothing shows,
+  /// and who imports it by one (`drm_gem_prime_fd_to_handle()`) keeps a reference with get_dma_buf()
+  /// when it puts that of the descriptor.
   private mutating func leftovers(_ buffer: DMABuf) {
-    guard collectsIncidents, dated(buffer).outlivesReferences else { return }
+    guard collectsIncidents, buffer.descriptors == 0, buffer.gets == 0,
+      dated(buffer).outlivesReferences
+    else { return }
     for id in buffer.attachments {
       guard let attachment = attachmentsByID[id], isKnown(attachment) else { continue }
       var incident = SharingIncident(kind: .leakedAttachment, event: attachment.event)
@@ -583,6 +611,8 @@ public struct SharingTracker: Sendable {
       let mayLook =
         buffer.accesses[Int(wanted.rawValue)] > 0
         || buffer.accesses[Int(Direction.bidirectional.rawValue)] > 0
+        || !isWriter && buffer.openAccesses > 0 && buffer.isWrittenByCPU
+      if isWriter, mayLook { change(inode) { $0.isWrittenByCPU = true } }
       if !mayLook, isKnown(buffer) {
         var incident = SharingIncident(kind: .accessOutsideWindow, event: event)
         incident.origin = buffer.first
@@ -592,6 +622,7 @@ public struct SharingTracker: Sendable {
         return
       }
     }
+    if !isCPU, staleAccess(buffer, event) { return }
     // A device need not wait for what was asked of it, nor for what was asked of others later.
     var limit = UInt64.max
     if !isCPU, driver != .unknown {
@@ -615,6 +646,26 @@ public struct SharingTracker: Sendable {
       report(incident)
       return
     }
+  }
+
+  /// Whether a device looks through a mapping from before the last move of a buffer, which it was
+  /// told of: a dynamic importer has to map anew.
+  private mutating func staleAccess(_ buffer: DMABuf, _ event: DMAEvent) -> Bool {
+    guard buffer.moves > 0, isKnown(buffer) else { return false }
+    let attachments = buffer.attachments.compactMap { attachmentsByID[$0] }
+      .filter { $0.device == event.device }
+    guard attachments.count == 1, let attachment = attachments.first, attachment.isDynamic,
+      attachment.isMapped, isKnown(attachment), attachment.mapMoves < buffer.moves
+    else { return false }
+    var incident = SharingIncident(kind: .staleMapping, event: event, origin: attachment.event)
+    incident.inode = buffer.inode
+    incident.detail = event.direction != .toDevice ? 1 : 0
+    report(incident)
+    // Once for each move.
+    if let index = attachmentsByID.index(forKey: attachment.id) {
+      attachmentsByID.values[index].mapMoves = buffer.moves
+    }
+    return true
   }
 
   // MARK: Attachments
@@ -707,6 +758,13 @@ public struct SharingTracker: Sendable {
       undecidedOrigins += 1
       return
     }
+    if attachment.pins > 0, isKnown(attachment) {
+      var incident = SharingIncident(kind: .detachWhilePinned, event: event)
+      incident.origin = attachment.event
+      incident.inode = event.address
+      incident.value = UInt64(attachment.pins)
+      report(incident)
+    }
     let links = attachment.links.filter { lists.isLive($0.list, $0.order) }
     if isKnown(attachment), attachment.maps > 0 || !links.isEmpty {
       let isProved = attachment.maps > 0 || attachment.isLinkExact
@@ -734,6 +792,7 @@ public struct SharingTracker: Sendable {
       return
     }
     attachmentsByID.values[index].maps &+= 1
+    attachmentsByID.values[index].mapMoves = buffersByInode[event.address]?.moves ?? 0
     let attachment = attachmentsByID.values[index]
     let size = buffersByInode[attachment.inode]?.size
     // Its list may have been mapped just now, when the probe is on the return of the function.
@@ -837,6 +896,8 @@ public struct SharingTracker: Sendable {
     }
     attachmentsByID.values[index].links.append(DMABufAttachment.Link(list: list, order: order))
     attachmentsByID.values[index].isLinkExact = isExact
+    let inode = attachmentsByID.values[index].inode
+    attachmentsByID.values[index].mapMoves = buffersByInode[inode]?.moves ?? 0
     attachmentsOfLists[list] = id
     setUnmapped(attachmentsByID.values[index], false)
   }
@@ -853,6 +914,7 @@ public struct SharingTracker: Sendable {
 
   /// A driver has left its device.
   mutating func released(_ device: DeviceID, _ event: DMAEvent) {
+    releasedRanges(device, event)
     guard let ids = attachmentsOfDevices[device] else { return }
     let known = ids.sorted().compactMap { attachmentsByID[$0] }.filter { isKnown($0) }
     guard let first = known.first else { return }
@@ -912,9 +974,6 @@ public struct SharingTracker: Sendable {
       if let waiter = fencesByKey.values[index].waiters.firstIndex(where: { $0.pid == event.pid }) {
         fencesByKey.values[index].waiters.remove(at: waiter)
       }
-      if !fencesByKey.values[index].isSignaled, fencesByKey.values[index].timedOut == nil {
-        fencesByKey.values[index].timedOut = event
-      }
       forgetFence(key)
     case .fenceDestroy:
       let fence = fencesByKey.values[index]
@@ -967,8 +1026,12 @@ public struct SharingTracker: Sendable {
         timelinesByContext.values[index].lastSignaled ?? 0,
         event.size
       )
+      timelinesByContext.values[index].lastSignalTime = event.time
+      timelinesByContext.values[index].noteSignal(event.size, at: event.time)
       guard !timelinesByContext.values[index].hasSeveralSignalers else { return }
-      if let signaler = timelinesByContext.values[index].signaler, signaler != event.pid {
+      // An interrupt hits whatever thread runs.
+      let signaler = timelinesByContext.values[index].signaler ?? event.pid
+      if signaler != event.pid || event.flags.contains(.interrupt) {
         timelinesByContext.values[index].hasSeveralSignalers = true
         timelinesByContext.values[index].signaler = nil
       } else if event.pid > 0 {
@@ -1007,7 +1070,6 @@ public struct SharingTracker: Sendable {
   private mutating func add(_ key: DMAFence.Key, _ event: DMAEvent) {
     let inode = event.dmaAddress
     guard let index = fencesByKey.index(forKey: key) else { return }
-    fencesByKey.values[index].isWanted = true
     if buffersByInode[inode] == nil {
       guard buffersByInode.count < Self.maximumBuffers else {
         untracked += 1
@@ -1074,40 +1136,81 @@ public struct SharingTracker: Sendable {
       report(suspect.incident)
     }
     suspects.removeAll()
-    for buffer in buffers().reversed() { leftovers(buffer) }
+    for buffer in buffers().reversed() {
+      leftovers(buffer)
+      lost(buffer)
+    }
     finishFences()
   }
 
+  /// How long something must have lasted, in nanoseconds, to be more than the moment at which the
+  /// trace ends.
+  static let longTime: UInt64 = 100_000_000
+
+  /// A buffer that was exported, and of which nothing was seen since: no descriptor was made of it and
+  /// no device attached, so that nobody but its exporter can know of it.
+  private mutating func lost(_ buffer: DMABuf) {
+    guard isKnown(buffer), buffer.state == .live, buffer.last.kind == .bufferExport,
+      sightings.contains(.descriptor), lastTime &- buffer.first.time >= Self.longTime
+    else { return }
+    var incident = SharingIncident(kind: .lostBuffer, event: buffer.first)
+    incident.inode = buffer.inode
+    incident.value = lastTime &- buffer.first.time
+    report(incident)
+  }
+
+  /// Who waits for whom in the end, and what was passed over.
+  ///
+  /// A wait that is open when the trace ends may end the next moment, and whoever asks whether a fence
+  /// is signaled signals it: only threads that have waited for each other for long, without a signal
+  /// of their timelines since, say something.
   private mutating func finishFences() {
-    // Who waits for whom: a thread for the one that signals the timeline of its fence.
-    var waitsFor: [Int32: Int32] = [:]
-    let pending = fences().filter { !$0.isSignaled && isKnown($0) && $0.isWanted }
-    for fence in pending {
-      guard let signaler = timelinesByContext[fence.key.context]?.signaler else { continue }
-      for waiter in fence.waiters where waiter.pid > 0 { waitsFor[waiter.pid] = signaler }
+    for index in timelinesByContext.values.indices {
+      timelinesByContext.values[index].settle(at: lastTime)
     }
+    let pending = fences().filter { !$0.isSignaled && isKnown($0) && $0.isWanted }
+    var waitsFor: [Int32: Int32] = [:]
     for fence in pending {
-      let signaled = timelinesByContext[fence.key.context]?.lastSignaled
-      if let waiter = fence.waiters.first {
-        var length: UInt64 = 1
-        var thread = waitsFor[waiter.pid]
-        while let next = thread, next != waiter.pid, length <= 64 {
-          thread = waitsFor[next]
-          length += 1
-        }
-        if thread == waiter.pid {
-          var incident = SharingIncident(kind: .deadlock, event: waiter, origin: fence.first)
-          incident.fence = fence.key
-          incident.value = length
-          report(incident)
-        } else {
-          neverSignaled(fence, at: waiter, 2)
-        }
-      } else if let wait = fence.timedOut {
-        neverSignaled(fence, at: wait, 3)
-      } else if let signaled, signaled > fence.key.sequence {
-        neverSignaled(fence, at: fence.first, 4)
+      for waiter in fence.waiters {
+        if let signaler = hangs(waiter, fence) { waitsFor[waiter.pid] = signaler }
       }
     }
+    // Threads of which it is said.
+    var circles: Set<Int32> = []
+    for fence in pending {
+      if let waiter = fence.waiters.first(where: { hangs($0, fence) != nil }) {
+        var circle = [waiter.pid]
+        var thread = waitsFor[waiter.pid]
+        while let next = thread, next != waiter.pid, circle.count <= 64 {
+          circle.append(next)
+          thread = waitsFor[next]
+        }
+        if thread == waiter.pid, circle.count > 1 {
+          guard circles.isDisjoint(with: circle) else { continue }
+          circles.formUnion(circle)
+          var incident = SharingIncident(kind: .deadlock, event: waiter, origin: fence.first)
+          incident.fence = fence.key
+          incident.value = UInt64(circle.count)
+          incident.detail = (lastTime &- waiter.time) / 1_000_000
+          report(incident)
+          continue
+        }
+      }
+      if let settled = timelinesByContext[fence.key.context]?.settled,
+        settled > fence.key.sequence
+      {
+        neverSignaled(fence, at: fence.waiters.first ?? fence.first, 4)
+      }
+    }
+  }
+
+  /// The thread that signaled the timeline of a fence for whom another one has waited long, with
+  /// nothing signaled since.
+  private func hangs(_ waiter: DMAEvent, _ fence: DMAFence) -> Int32? {
+    guard waiter.pid > 0, lastTime >= waiter.time, lastTime - waiter.time >= Self.longTime,
+      let timeline = timelinesByContext[fence.key.context], let signaler = timeline.signaler,
+      timeline.lastSignalTime <= waiter.time
+    else { return nil }
+    return signaler
   }
 }

@@ -154,6 +154,8 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
     public static let forced = Flags(rawValue: 1 << 3)
     /// A dynamic attachment, whose importer is told when the exporter moves the buffer.
     public static let dynamic = Flags(rawValue: 1 << 4)
+    /// A fence was signaled in an interrupt: the thread that ran has nothing to do with it.
+    public static let interrupt = Flags(rawValue: 1 << 5)
   }
 
   public var kind: Kind

@@ -7,11 +7,12 @@ extension Rule {
     .strong,
     "a device is still attached after the last put",
     kernelWords: nil,
-    why: "Every reference that the trace shows was put, and the attachment stayed to "
-      + "the end. It keeps the importer's state alive, and with it the exporter's "
-      + "pages; when the buffer is released the kernel warns, and the attachment "
-      + "points to freed memory. A driver that took a reference with get_dma_buf(), "
-      + "which no trace shows, may be right.",
+    why: "Every reference was put, and the attachment stayed to the end. It keeps the "
+      + "importer's state alive, and with it the exporter's pages; when the buffer is "
+      + "released the kernel warns, and the attachment points to freed memory. It is "
+      + "said of buffers without descriptors only: a descriptor that is open holds the "
+      + "buffer too, and who imports by one may rightly have taken a reference with "
+      + "get_dma_buf(), which no trace shows.",
     fix: "Call dma_buf_detach() before dma_buf_put(), also on the error paths behind "
       + "dma_buf_attach().",
     keys: [],
@@ -19,8 +20,6 @@ extension Rule {
       setup: [
         RuleExample.probe,
         RuleExample.export,
-        RuleExample.descriptor,
-        RuleExample.get,
         RuleExample.attach,
         RuleExample.mapList,
         RuleExample.mapAttachment,
@@ -33,8 +32,6 @@ extension Rule {
       setup: [
         RuleExample.probe,
         RuleExample.export,
-        RuleExample.descriptor,
-        RuleExample.get,
         RuleExample.attach,
         RuleExample.mapList,
         RuleExample.mapAttachment,

@@ -18,8 +18,6 @@ extension Rule {
       setup: [
         RuleExample.probe,
         RuleExample.export,
-        RuleExample.descriptor,
-        RuleExample.get,
         RuleExample.attach,
         RuleExample.probe("dma_buf_vmap", "ino=1"),
         RuleExample.probe("dma_buf_vunmap", "ino=1"),
@@ -36,8 +34,6 @@ extension Rule {
       setup: [
         RuleExample.probe,
         RuleExample.export,
-        RuleExample.descriptor,
-        RuleExample.get,
         RuleExample.attach,
         RuleExample.probe("dma_buf_vmap", "ino=1"),
         RuleExample.probe("dma_buf_vunmap", "ino=1"),

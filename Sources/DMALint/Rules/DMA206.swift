@@ -18,8 +18,6 @@ extension Rule {
       setup: [
         RuleExample.probe,
         RuleExample.export,
-        RuleExample.descriptor,
-        RuleExample.get,
         RuleExample.attach,
         RuleExample.probe("dma_buf_begin_cpu_access", "ino=1 dir=2"),
         RuleExample.probe("dma_buf_end_cpu_access", "ino=1 dir=2"),
@@ -36,8 +34,6 @@ extension Rule {
       setup: [
         RuleExample.probe,
         RuleExample.export,
-        RuleExample.descriptor,
-        RuleExample.get,
         RuleExample.attach,
         RuleExample.probe("dma_buf_begin_cpu_access", "ino=1 dir=2"),
         RuleExample.probe("dma_buf_end_cpu_access", "ino=1 dir=2"),

@@ -8,9 +8,10 @@ extension Rule {
     "a fence that somebody waits for was never signaled",
     kernelWords: nil,
     why: "Fences must signal in finite time: whoever waits hangs, and memory that "
-      + "the kernel wants to reclaim waits with them. The fence was waited for, had "
-      + "its signal enabled or guarded a buffer, and was destroyed, passed over by "
-      + "later ones of its timeline, or waited for in vain.",
+      + "the kernel wants to reclaim waits with them. The fence was waited for, or had "
+      + "its signal enabled, and it was destroyed or passed over by later ones of its "
+      + "timeline. A wait that runs into its timeout proves nothing: the signal may "
+      + "come later.",
     fix: "Signal the fence on every path, with dma_fence_set_error() before it when "
       + "the job failed.",
     keys: [],

@@ -234,6 +234,8 @@ extension Misdeed {
       machine.dmaResvWaitTimeout(buffer.reservation, .write, timeout: Self.patience)
       leave(attachment)
     }
+    // The job is given up, and its fence with it.
+    machine.dmaFencePut(fence)
     text = "never signalled fence \(fence.context):\(fence.seqno)"
   }
 

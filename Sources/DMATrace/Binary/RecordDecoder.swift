@@ -121,6 +121,12 @@ struct RecordDecoder {
   }
 
   @inline(__always)
+  /// The column of interrupts, as text has it: `h` for one that is soft, hard or not maskable.
+  private func interruptMark(_ record: UnsafePointer<UInt8>, _ length: Int) -> UInt8 {
+    let isInterrupt = length >= plans.flags.end && value(record, plans.flags) & 0x58 != 0
+    return isInterrupt ? UInt8(ascii: "h") : UInt8(ascii: ".")
+  }
+
   private func value(_ record: UnsafePointer<UInt8>, _ slot: RecordPlan.Slot) -> UInt64 {
     slot.isPresent ? integer(record, Int(slot.offset), Int(slot.size)) : 0
   }
@@ -187,6 +193,7 @@ struct RecordDecoder {
       } else if plan.pointee.isHook {
         hook(record, length, plan, &event, &batch)
       } else {
+        text.interruptMark = interruptMark(record, length)
         other(record, length, plan.pointee, &event, &batch)
       }
     }

@@ -195,6 +195,7 @@ struct RecordPlans {
   /// Where every record has its event number and its thread.
   private(set) var type = RecordPlan.Slot()
   private(set) var pid = RecordPlan.Slot()
+  private(set) var flags = RecordPlan.Slot()
   let isBigEndian: Bool
   let longSize: Int
 
@@ -219,6 +220,7 @@ struct RecordPlans {
     if !type.isPresent {
       type = RecordPlan.Slot(format.field("common_type"))
       pid = RecordPlan.Slot(format.field("common_pid"))
+      flags = RecordPlan.Slot(format.field("common_flags"))
     }
     guard let plan = RecordPlan(format) else { return true }
     let id = Int(format.id)

@@ -149,7 +149,7 @@ public struct FtraceWriter: ~Copyable {
     if hasCPU {
       put(byte: 0x5b)
       put(decimal: UInt64(event.cpu), width: 3, fill: 0x30)
-      put("] .....")
+      put(event.flags.contains(.interrupt) ? "] ..h.." : "] .....")
     }
     put(byte: 0x20)
     if clock == .ticks {

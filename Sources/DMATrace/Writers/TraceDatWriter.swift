@@ -71,6 +71,8 @@ public struct TraceDatWriter: ~Copyable {
     }
     isCut = false
     begin(id, event.pid)
+    // TRACE_FLAG_HARDIRQ in common_flags.
+    if event.flags.contains(.interrupt) { put(u32: UInt32(id) | 0x08 << 16, at: 0) }
     payload(event, batch, names)
     if isCut { losses.cut += 1 }
     let time = ordered(event)

@@ -115,7 +115,7 @@ public struct Replay {
         return (stated, .stated(release))
       }
       if let dumped = options.startDump?.generation { return (dumped, .dump) }
-      if summary.sawPhysEvents { return (.linux73, .recognised) }
+      if summary.sawPhysEvents || summary.sawBufferTracepoints { return (.linux73, .recognised) }
       if summary.sawPageEvents { return (.linux612, .recognised) }
       if hasEnded || summary.events > lookahead { return (.linux612, .assumed) }
       var batch = EventBatch()

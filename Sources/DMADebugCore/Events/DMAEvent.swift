@@ -154,6 +154,9 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
     public static let forced = Flags(rawValue: 1 << 3)
     /// A dynamic attachment, whose importer is told when the exporter moves the buffer.
     public static let dynamic = Flags(rawValue: 1 << 4)
+    /// A probe on the function stands in for a tracepoint that kernels before 7.0 lack
+    /// (``Kind/hasBufferTracepoint``).
+    public static let probe = Flags(rawValue: 1 << 5)
   }
 
   public var kind: Kind

@@ -17,6 +17,7 @@ public enum BufferField: String, Sendable, CaseIterable {
   case descriptors = "fds"
   case gets
   case puts
+  case references = "refs"
   case mmaps
   case vmaps
   case kmaps
@@ -34,12 +35,21 @@ public enum BufferField: String, Sendable, CaseIterable {
     .puts, .pendingFences,
   ]
 
+  /// Other names of fields, so that what is asked of one list can be asked of the others.
+  private static let aliases: [(name: String, field: BufferField)] = [
+    ("age", .age), ("time", .time), ("bytes", .size), ("buffer", .inode), ("device", .devices),
+    ("attached", .attachments), ("pending", .pendingFences),
+  ]
+
+  /// All names that ``init(name:)`` knows.
+  public static var names: [String] { allCases.map(\.rawValue) + aliases.map(\.name) }
+
   /// The field with this name; `age` and `time` stand for the names with their unit.
   public init?(name: some StringProtocol) {
-    switch name {
-    case "age": self = .age
-    case "time": self = .time
-    default: self.init(rawValue: String(name))
+    if let alias = Self.aliases.first(where: { $0.name == name }) {
+      self = alias.field
+    } else {
+      self.init(rawValue: String(name))
     }
   }
 
@@ -61,6 +71,7 @@ public enum BufferField: String, Sendable, CaseIterable {
     case .descriptors: "descriptors made of it; closing them leaves no trace"
     case .gets: "dma_buf_get()"
     case .puts: "dma_buf_put()"
+    case .references: "gets and puts as GETS-PUTS"
     case .mmaps: "mappings into user space that were made"
     case .vmaps: "mappings into the kernel"
     case .kmaps: "pages mapped into the kernel"
@@ -77,7 +88,7 @@ public enum BufferField: String, Sendable, CaseIterable {
   /// Whether numbers of this field belong to the right side of a column.
   public var isNumeric: Bool {
     switch self {
-    case .exporter, .state, .task, .devices, .holders, .site: false
+    case .exporter, .state, .task, .devices, .references, .holders, .site: false
     default: true
     }
   }
@@ -122,6 +133,9 @@ public enum BufferField: String, Sendable, CaseIterable {
     case .descriptors: return count(UInt64(buffer.descriptors), .bufferFD, sharing)
     case .gets: return count(buffer.gets, .bufferGet, sharing)
     case .puts: return count(buffer.puts, .bufferPut, sharing)
+    case .references:
+      let isShown = sharing.shows(.bufferGet) && sharing.shows(.bufferPut)
+      return isShown ? .text("\(buffer.gets)-\(buffer.puts)") : .none
     case .mmaps:
       let isShown = sharing.shows(.bufferMmap) || sharing.shows(.bufferMmapInternal)
       return isShown ? .number(UInt64(buffer.mmaps)) : .none
@@ -179,6 +193,17 @@ public struct BufferRow: FilterExpression.Row {
   public var texts: [String] {
     [BufferField.inode, .exporter, .state, .task, .devices, .holders].map {
       $0.value(of: buffer, in: context).display
+    } + Self.fences(of: buffer, context)
+  }
+
+  /// Who has to be waited for, as searches and filters without a field find it: driver and timeline
+  /// of each fence of a buffer.
+  public static func fences(of buffer: DMABuf, _ context: MappingContext) -> [String] {
+    buffer.fences.map { reservation in
+      let fence = context.engine.sharing.fence(reservation.fence)
+      let driver = context.names.drivers.string(fence?.driver.rawValue ?? NameTable.unknown)
+      let timeline = context.names.timelines.string(fence?.timeline ?? NameTable.unknown)
+      return "\(driver) \(timeline)"
     }
   }
 }

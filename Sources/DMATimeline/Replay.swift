@@ -189,6 +189,18 @@ public struct Replay {
     if let currentNames { state.apply(event, in: batch, names: currentNames) }
   }
 
+  /// Reads on without applying anything: the state stays what it was, and can only be asked.
+  ///
+  /// - Returns: the first event that is wanted, or `nil` when none comes.
+  /// - Throws: ``TraceError`` when the trace cannot be read.
+  public mutating func skip(to isWanted: (DMAEvent) -> Bool) throws(TraceError) -> DMAEvent? {
+    while try fill() {
+      if let event = batch.events[position...].first(where: isWanted) { return event }
+      position = batch.events.count
+    }
+    return nil
+  }
+
   /// Moves the reports since the last call to `sink`.
   public mutating func takeReports(_ sink: inout [Report]) {
     state.takeReports(&sink)

@@ -193,7 +193,9 @@ import Testing
       kernel: "6.12"
     )
     let sharing = state.engine.sharing
-    #expect(sharing.shows(.bufferGet) && !sharing.shows(.bufferPut) && !sharing.shows(.bufferAttach))
+    #expect(
+      sharing.shows(.bufferGet) && !sharing.shows(.bufferPut) && !sharing.shows(.bufferAttach)
+    )
   }
 
   @Test func aProbeTakesBackWhatSizeAndDeviceCouldNotDecide() throws {
@@ -208,12 +210,29 @@ import Testing
     #expect(state.engine.slots(of: first).count == 1)
   }
 
+  /// Since 6.17 some events of a signaled fence have no names of the driver.
+  @Test func namesOfFencesOutliveTheirSignal() throws {
+    let fence = "driver=i915 timeline=scanout context=3 seqno=1"
+    let gone = "driver=detached-driver timeline=signaled-timeline context=3 seqno=1"
+    let state = try Self.play([
+      Self.export, "dma_fence_init: \(fence)",
+      Self.probe("dma_resv_add_fence", "ino=1 usage=1 \(fence)"), "dma_fence_signaled: \(fence)",
+      "dma_fence_wait_start: \(gone)", "dma_fence_wait_end: \(gone)",
+    ])
+    let timeline = try #require(state.engine.sharing.timeline(3))
+    #expect(state.names.drivers.string(timeline.driver.rawValue) == "i915")
+    #expect(state.names.timelines.string(timeline.name) == "scanout")
+    let kept = try #require(state.engine.sharing.fences().first)
+    #expect(state.names.drivers.string(kept.driver.rawValue) == "i915")
+  }
+
   // MARK: The kernel
 
   /// The tracepoints are there since 7.0; the functions that probes stand on are older.
   @Test func tracepointsOfBuffersTellTheKernel() throws {
     func generation(_ lines: [String]) throws -> (KernelGeneration, GenerationOrigin) {
-      let text = lines.map { "            test-7       [000] .....     1.000000: \($0)\n" }.joined()
+      let prefix = "            test-7       [000] .....     1.000000: "
+      let text = lines.map { prefix + $0 + "\n" }.joined()
       let replay = try Replay(
         reader: TextTraceReader(bytes: Array(text.utf8), name: "t"),
         options: ReplayOptions()

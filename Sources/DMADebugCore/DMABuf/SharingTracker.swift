@@ -956,8 +956,15 @@ public struct SharingTracker: Sendable {
       fenceQueue.append(key)
     }
     guard let index = fencesByKey.index(forKey: key) else { return }
-    if event.driver != .unknown { fencesByKey.values[index].driver = event.driver }
-    if event.site != NameTable.unknown { fencesByKey.values[index].timeline = event.site }
+    let names = Self.names(of: event)
+    if event.driver != .unknown, names || fencesByKey.values[index].driver == .unknown {
+      fencesByKey.values[index].driver = event.driver
+    }
+    if event.site != NameTable.unknown,
+      names || fencesByKey.values[index].timeline == NameTable.unknown
+    {
+      fencesByKey.values[index].timeline = event.site
+    }
     noteTimeline(event)
     switch event.kind {
     case .fenceEnableSignal: fencesByKey.values[index].isWanted = true
@@ -984,6 +991,15 @@ public struct SharingTracker: Sendable {
     default: break
     }
     forgetFence(key)
+  }
+
+  /// Whether an event has the names that the driver gave: since 6.17 some events of a fence that is
+  /// signaled have `detached-driver` and `signaled-timeline` in their place.
+  private static func names(of event: DMAEvent) -> Bool {
+    switch event.kind {
+    case .fenceWaitStart, .fenceWaitEnd, .fenceDestroy: false
+    default: true
+    }
   }
 
   private mutating func makeRoomForFence() {
@@ -1016,8 +1032,15 @@ public struct SharingTracker: Sendable {
       timelinesByContext[context] = DMATimeline(context: context)
     }
     guard let index = timelinesByContext.index(forKey: context) else { return }
-    if event.driver != .unknown { timelinesByContext.values[index].driver = event.driver }
-    if event.site != NameTable.unknown { timelinesByContext.values[index].name = event.site }
+    let names = Self.names(of: event)
+    if event.driver != .unknown, names || timelinesByContext.values[index].driver == .unknown {
+      timelinesByContext.values[index].driver = event.driver
+    }
+    if event.site != NameTable.unknown,
+      names || timelinesByContext.values[index].name == NameTable.unknown
+    {
+      timelinesByContext.values[index].name = event.site
+    }
     switch event.kind {
     case .fenceEmit: timelinesByContext.values[index].emitted += 1
     case .fenceSignaled:

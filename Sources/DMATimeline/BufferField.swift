@@ -17,6 +17,7 @@ public enum BufferField: String, Sendable, CaseIterable {
   case descriptors = "fds"
   case gets
   case puts
+  case references = "refs"
   case mmaps
   case vmaps
   case kmaps
@@ -34,12 +35,21 @@ public enum BufferField: String, Sendable, CaseIterable {
     .puts, .pendingFences,
   ]
 
+  /// Other names of fields, so that what is asked of one list can be asked of the others.
+  private static let aliases: [(name: String, field: BufferField)] = [
+    ("age", .age), ("time", .time), ("bytes", .size), ("buffer", .inode), ("device", .devices),
+    ("attached", .attachments), ("pending", .pendingFences),
+  ]
+
+  /// All names that ``init(name:)`` knows.
+  public static var names: [String] { allCases.map(\.rawValue) + aliases.map(\.name) }
+
   /// The field with this name; `age` and `time` stand for the names with their unit.
   public init?(name: some StringProtocol) {
-    switch name {
-    case "age": self = .age
-    case "time": self = .time
-    default: self.init(rawValue: String(name))
+    if let alias = Self.aliases.first(where: { $0.name == name }) {
+      self = alias.field
+    } else {
+      self.init(rawValue: String(name))
     }
   }
 
@@ -61,6 +71,7 @@ public enum BufferField: String, Sendable, CaseIterable {
     case .descriptors: "descriptors made of it; closing them leaves no trace"
     case .gets: "dma_buf_get()"
     case .puts: "dma_buf_put()"
+    case .references: "gets and puts as GETS-PUTS"
     case .mmaps: "mappings into user space that were made"
     case .vmaps: "mappings into the kernel"
     case .kmaps: "pages mapped into the kernel"
@@ -77,7 +88,7 @@ public enum BufferField: String, Sendable, CaseIterable {
   /// Whether numbers of this field belong to the right side of a column.
   public var isNumeric: Bool {
     switch self {
-    case .exporter, .state, .task, .devices, .holders, .site: false
+    case .exporter, .state, .task, .devices, .references, .holders, .site: false
     default: true
     }
   }
@@ -85,6 +96,7 @@ public enum BufferField: String, Sendable, CaseIterable {
   /// The value of this field for a buffer.
   public func value(of buffer: DMABuf, in context: MappingContext) -> FieldValue {
     let names = context.names
+    let sharing = context.engine.sharing
     switch self {
     case .inode: return .number(buffer.inode)
     case .exporter:
@@ -105,24 +117,34 @@ public enum BufferField: String, Sendable, CaseIterable {
         ? .none : .text(names.tasks.string(buffer.first.task))
     case .pid: return buffer.first.pid < 0 ? .none : .number(UInt64(buffer.first.pid))
     case .devices:
-      let devices = buffer.attachments.compactMap { context.engine.sharing.attachment($0)?.device }
+      let devices = buffer.attachments.compactMap { sharing.attachment($0)?.device }
+      if devices.isEmpty, !sharing.showsAttachments(of: buffer) { return .none }
       return .text(devices.map { names.devices.string($0.rawValue) }.joined(separator: " "))
-    case .attachments: return .number(UInt64(buffer.attachments.count))
-    case .mappings: return .number(UInt64(slots(buffer, context).count))
+    case .attachments:
+      return sharing.showsAttachments(of: buffer)
+        ? .number(UInt64(buffer.attachments.count)) : .none
+    case .mappings:
+      return showsMappings(buffer, sharing) ? .number(UInt64(slots(buffer, context).count)) : .none
     case .mappedBytes:
+      guard showsMappings(buffer, sharing) else { return .none }
       return .number(
         slots(buffer, context).reduce(0) { $0 &+ context.engine.mapping(inSlot: $1).size }
       )
-    case .descriptors: return .number(UInt64(buffer.descriptors))
-    case .gets: return .number(buffer.gets)
-    case .puts: return .number(buffer.puts)
-    case .mmaps: return .number(UInt64(buffer.mmaps))
-    case .vmaps: return .number(UInt64(buffer.vmaps))
-    case .kmaps: return .number(UInt64(buffer.kmaps))
-    case .accesses: return .number(UInt64(buffer.openAccesses))
+    case .descriptors: return count(UInt64(buffer.descriptors), .bufferFD, sharing)
+    case .gets: return count(buffer.gets, .bufferGet, sharing)
+    case .puts: return count(buffer.puts, .bufferPut, sharing)
+    case .references:
+      let isShown = sharing.shows(.bufferGet) && sharing.shows(.bufferPut)
+      return isShown ? .text("\(buffer.gets)-\(buffer.puts)") : .none
+    case .mmaps:
+      let isShown = sharing.shows(.bufferMmap) || sharing.shows(.bufferMmapInternal)
+      return isShown ? .number(UInt64(buffer.mmaps)) : .none
+    case .vmaps: return count(UInt64(buffer.vmaps), .bufferVmap, sharing)
+    case .kmaps: return count(UInt64(buffer.kmaps), .bufferKmap, sharing)
+    case .accesses: return count(UInt64(buffer.openAccesses), .bufferBeginAccess, sharing)
     case .fences: return .number(UInt64(buffer.fences.count))
-    case .pendingFences: return .number(UInt64(context.engine.sharing.pendingFences(of: buffer)))
-    case .moves: return .number(buffer.moves)
+    case .pendingFences: return .number(UInt64(sharing.pendingFences(of: buffer)))
+    case .moves: return count(buffer.moves, .bufferMoveNotify, sharing)
     case .holders:
       return .text(
         buffer.holders.map { "\(names.tasks.string($0.task))-\($0.pid)" }.joined(separator: " ")
@@ -130,6 +152,21 @@ public enum BufferField: String, Sendable, CaseIterable {
     case .site: return names.callSite(stack: buffer.first.stack).map { .text($0) } ?? .none
     case .line: return .number(buffer.first.line)
     }
+  }
+
+  /// How many events there were, where the trace would show them.
+  private func count(
+    _ count: UInt64,
+    _ kind: DMAEvent.Kind,
+    _ sharing: SharingTracker
+  ) -> FieldValue {
+    sharing.shows(kind) ? .number(count) : .none
+  }
+
+  /// Mappings are known by their attachments, or where it is seen that an attachment is mapped.
+  private func showsMappings(_ buffer: DMABuf, _ sharing: SharingTracker) -> Bool {
+    !buffer.attachments.isEmpty || sharing.shows(.bufferAttach)
+      || sharing.shows(.bufferMapAttachment)
   }
 
   private func slots(_ buffer: DMABuf, _ context: MappingContext) -> [UInt32] {
@@ -156,6 +193,17 @@ public struct BufferRow: FilterExpression.Row {
   public var texts: [String] {
     [BufferField.inode, .exporter, .state, .task, .devices, .holders].map {
       $0.value(of: buffer, in: context).display
+    } + Self.fences(of: buffer, context)
+  }
+
+  /// Who has to be waited for, as searches and filters without a field find it: driver and timeline
+  /// of each fence of a buffer.
+  public static func fences(of buffer: DMABuf, _ context: MappingContext) -> [String] {
+    buffer.fences.map { reservation in
+      let fence = context.engine.sharing.fence(reservation.fence)
+      let driver = context.names.drivers.string(fence?.driver.rawValue ?? NameTable.unknown)
+      let timeline = context.names.timelines.string(fence?.timeline ?? NameTable.unknown)
+      return "\(driver) \(timeline)"
     }
   }
 }

@@ -115,7 +115,7 @@ public struct Replay {
         return (stated, .stated(release))
       }
       if let dumped = options.startDump?.generation { return (dumped, .dump) }
-      if summary.sawPhysEvents { return (.linux73, .recognised) }
+      if summary.sawPhysEvents || summary.sawBufferTracepoints { return (.linux73, .recognised) }
       if summary.sawPageEvents { return (.linux612, .recognised) }
       if hasEnded || summary.events > lookahead { return (.linux612, .assumed) }
       var batch = EventBatch()
@@ -187,6 +187,18 @@ public struct Replay {
     position += 1
     time = event.time
     if let currentNames { state.apply(event, in: batch, names: currentNames) }
+  }
+
+  /// Reads on without applying anything: the state stays what it was, and can only be asked.
+  ///
+  /// - Returns: the first event that is wanted, or `nil` when none comes.
+  /// - Throws: ``TraceError`` when the trace cannot be read.
+  public mutating func skip(to isWanted: (DMAEvent) -> Bool) throws(TraceError) -> DMAEvent? {
+    while try fill() {
+      if let event = batch.events[position...].first(where: isWanted) { return event }
+      position = batch.events.count
+    }
+    return nil
   }
 
   /// Moves the reports since the last call to `sink`.

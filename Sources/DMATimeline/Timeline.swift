@@ -191,6 +191,8 @@ public final class Timeline {
   public var lastTime: UInt64 { head.time }
 
   public var summary: TraceSummary { head.reader.summary }
+  /// Whether there are events of dma-bufs in what was read, also behind the moment.
+  public var hasBuffers: Bool { head.engine.sharing.bufferEvents > 0 }
   public var progress: (read: UInt64, total: UInt64?) { head.reader.progress }
   public var names: TraceNames { head.names ?? head.reader.names }
 

@@ -196,6 +196,7 @@ public struct MergedReader: TraceReader {
       sum.isBinary = sum.isBinary || part.isBinary
       sum.sawPhysEvents = sum.sawPhysEvents || part.sawPhysEvents
       sum.sawPageEvents = sum.sawPageEvents || part.sawPageEvents
+      sum.sawBufferTracepoints = sum.sawBufferTracepoints || part.sawBufferTracepoints
       sum.sawStacks = sum.sawStacks || part.sawStacks
       sum.sawMapErrorHook = sum.sawMapErrorHook || part.sawMapErrorHook
     }

@@ -34,7 +34,9 @@ extension TextDecoder {
     var cursor = start
     cursor.skipSpaces()
     var isReturn = false
+    var isProbe = false
     if cursor.byte == UInt8(ascii: "(") {
+      isProbe = true
       var place = cursor
       guard cursor.find(UInt8(ascii: ")")) else {
         return fail("the probe's place does not end", event)
@@ -85,6 +87,9 @@ extension TextDecoder {
     if kind.isIOVA {
       event.dmaAddress &+= offset
       if keys.contains(.failed) { event.size = 0 }
+    }
+    if kind.hasBufferTracepoint {
+      if isProbe { event.flags.insert(.probe) } else { summary.sawBufferTracepoints = true }
     }
     if kind.hasSharingDirection, !keys.contains(.direction) { event.flags.insert(.noDirection) }
     if kind == .fenceSignaled, interruptMark > UInt8(ascii: ".") { event.flags.insert(.interrupt) }

@@ -113,6 +113,8 @@ public struct TraceSummary: Sendable {
   public var sawPhysEvents = false
   /// A `dma_map_page`, `dma_map_resource` or one of their unmaps was met.
   public var sawPageEvents = false
+  /// A tracepoint of dma-bufs was met, which are there since 7.0; probes on the functions are not.
+  public var sawBufferTracepoints = false
   /// It is a saved `dma-api/dump`, a state without events.
   public var isDump = false
   /// The capture has stack traces.

@@ -117,15 +117,21 @@ enum Diagnostics {
   }
 
   /// Why a question about buffers has no answer, when the trace shows none.
-  static func noBuffers(_ path: String, _ replay: Replay) -> String? {
+  ///
+  /// Reads the rest of the trace when it has not come to its end.
+  static func noBuffers(_ path: String, _ replay: inout Replay) throws -> String? {
     guard replay.engine.sharing.bufferEvents == 0 else { return nil }
+    if let first = try replay.skip(to: { $0.kind.isBuffer }) {
+      let thing = replay.summary.isBinary ? "record" : "line"
+      return "dmatop: \(displayName(path)): no buffer exists yet; the first dma_buf event is"
+        + " \(thing) \(first.line)"
+    }
     let generation = replay.engine.configuration.generation
     let hint =
       generation.isAtLeast("7.0")
       ? "record them with: trace-cmd record -e dma -e dma_buf"
       : "kernels before 7.0 have none; probes can stand in for them (see docs/RECORDING.md)"
-    return "dmatop: \(displayName(path)): the trace has no dma_buf events"
-      + (replay.isAtEnd ? "" : " up to here") + "; \(hint)"
+    return "dmatop: \(displayName(path)): the trace has no dma_buf events; \(hint)"
   }
 
   /// The reasons and their counts, or `nil` when all was decided.

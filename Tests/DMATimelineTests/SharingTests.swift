@@ -164,6 +164,111 @@ import Testing
 
   // MARK: Attachments and their lists
 
+  static func mapped(_ pointer: String, _ device: String) -> String {
+    probe(
+      "dma_buf_map_attachment",
+      "ino=1 attachment=0x\(pointer) device=\"\(device)\" dir=1 size=4096 exp_name=\"system\""
+    )
+  }
+
+  /// Kernels before 7.0 have no event of attaching.
+  @Test func useProvesAnAttachment() throws {
+    let state = try Self.play(
+      [
+        Self.mapped("ff01", "gpu"), Self.map(), Self.mapped("ff02", "cam"), Self.map("2000", "cam"),
+        Self.mapped("ff03", "cam"), Self.map("3000", "cam"),
+        Self.probe("dma_buf_pin", "ino=1 attachment=0xff04 device=\"npu\""),
+        Self.probe("dma_buf_unmap_attachment", "ino=1 attachment=0xff01 device=\"gpu\" dir=1"),
+        Self.unmap(),
+      ],
+      kernel: "6.12"
+    )
+    let sharing = state.engine.sharing
+    let buffer = try #require(sharing.buffer(1))
+    let attachments = buffer.attachments.compactMap { sharing.attachment($0) }
+    #expect(
+      attachments.map { state.names.devices.string($0.device.rawValue) }
+        == ["gpu", "cam", "cam", "npu"]
+    )
+    #expect(attachments.map(\.maps) == [0, 1, 1, 0] && attachments[3].pins == 1)
+    #expect(attachments.map { state.engine.slots(of: $0).count } == [0, 1, 1, 0])
+    #expect(attachments.allSatisfy { !$0.isKnown })
+    #expect(!sharing.showsAttachments(of: buffer) && !sharing.shows(.bufferGet))
+    #expect(state.incidents.isEmpty)
+  }
+
+  @Test func whatIsDetachedIsNotProvenByItsUse() throws {
+    let state = try Self.play([
+      Self.export, Self.attach(), Self.detach(), Self.mapAttachment,
+    ])
+    #expect(state.engine.sharing.buffer(1)?.attachments.isEmpty == true)
+    #expect(state.engine.sharing.shows(.bufferGet) && !state.engine.sharing.shows(.bufferVmap))
+  }
+
+  @Test func probesOnTheFunctionsOfTracepointsShowOnlyThemselves() throws {
+    let state = try Self.play(
+      [
+        Self.probe("dma_buf_export", "ino=1 size=4096 exp_name=\"system\""),
+        Self.probe("dma_buf_get", "ino=1 fd=5"),
+      ],
+      kernel: "6.12"
+    )
+    let sharing = state.engine.sharing
+    #expect(
+      sharing.shows(.bufferGet) && !sharing.shows(.bufferPut) && !sharing.shows(.bufferAttach)
+    )
+  }
+
+  @Test func aProbeTakesBackWhatSizeAndDeviceCouldNotDecide() throws {
+    let lines = [
+      Self.export, Self.attach("ff00000000000001"), Self.attach("ff00000000000002"), Self.map(),
+    ]
+    #expect(try Self.play(lines).engine.sharing.undecidedLinks == 1)
+    let state = try Self.play(lines + [Self.mapAttachment])
+    #expect(state.engine.sharing.undecidedLinks == 0)
+    let buffer = try #require(state.engine.sharing.buffer(1))
+    let first = try #require(state.engine.sharing.attachment(buffer.attachments[0]))
+    #expect(state.engine.slots(of: first).count == 1)
+  }
+
+  /// Since 6.17 some events of a signaled fence have no names of the driver.
+  @Test func namesOfFencesOutliveTheirSignal() throws {
+    let fence = "driver=i915 timeline=scanout context=3 seqno=1"
+    let gone = "driver=detached-driver timeline=signaled-timeline context=3 seqno=1"
+    let state = try Self.play([
+      Self.export, "dma_fence_init: \(fence)",
+      Self.probe("dma_resv_add_fence", "ino=1 usage=1 \(fence)"), "dma_fence_signaled: \(fence)",
+      "dma_fence_wait_start: \(gone)", "dma_fence_wait_end: \(gone)",
+    ])
+    let timeline = try #require(state.engine.sharing.timeline(3))
+    #expect(state.names.drivers.string(timeline.driver.rawValue) == "i915")
+    #expect(state.names.timelines.string(timeline.name) == "scanout")
+    let kept = try #require(state.engine.sharing.fences().first)
+    #expect(state.names.drivers.string(kept.driver.rawValue) == "i915")
+  }
+
+  // MARK: The kernel
+
+  /// The tracepoints are there since 7.0; the functions that probes stand on are older.
+  @Test func tracepointsOfBuffersTellTheKernel() throws {
+    func generation(_ lines: [String]) throws -> (KernelGeneration, GenerationOrigin) {
+      let prefix = "            test-7       [000] .....     1.000000: "
+      let text = lines.map { prefix + $0 + "\n" }.joined()
+      let replay = try Replay(
+        reader: TextTraceReader(bytes: Array(text.utf8), name: "t"),
+        options: ReplayOptions()
+      )
+      return (replay.engine.configuration.generation, replay.origin)
+    }
+    let tracepoints = try generation([Self.export, Self.map()])
+    #expect(tracepoints.0 == .linux73 && tracepoints.1.description == "recognised by its events")
+    let probes = try generation([
+      Self.probe("dma_buf_export", "ino=1 size=4096 exp_name=\"system\""), Self.mapAttachment,
+    ])
+    #expect(probes.0 == .linux612)
+    #expect(probes.1.description == "assumed, nothing in the trace tells")
+  }
+
   @Test func sizeAndDeviceTellWhichListAnAttachmentHas() throws {
     let state = try Self.play([
       Self.export, Self.attach(), Self.map("5000", size: "2000"), Self.map(),

@@ -71,6 +71,41 @@ import Testing
     }
   }
 
+  /// Later in the trace there are some.
+  @Test func aMomentBeforeTheFirstBufferIsNoTraceWithoutThem() throws {
+    let capture = try #require(
+      Self.captures.first { $0.kernel == "7.3" && $0.name == "dmabuf-bugs" }
+    )
+    for arguments in [["fs", "cat", "dma_buf/bufinfo"], ["dump", "--buffers"]] {
+      let program = try Program.run(arguments + ["--at", "event:1", capture.trace])
+      #expect(program.status == 0)
+      #expect(program.errors.contains("no buffer exists yet; the first dma_buf event is line 84"))
+    }
+  }
+
+  /// Kernels before 7.0 have no tracepoints: what no probe shows is unknown.
+  @Test func zerosAreSaidOnlyWhereTheTraceWouldShowMore() throws {
+    let recorded = try Program.run([
+      "sim", "camera", "--kernel", "6.12", "--duration", "100ms", "--record", "-",
+    ])
+    let trace = Fixtures.temporary("old.txt", Array(recorded.output.utf8))
+    let at = ["--at", "snapshot:work", trace]
+    let csv = try Program.run(
+      [
+        "dump", "--buffers", "--format", "csv", "--fields",
+        "ino,gets,puts,fds,attachments,mappings",
+      ]
+        + at
+    )
+    #expect(csv.output.hasSuffix("\r\n1,,,,,5\r\n2,,,,,1\r\n3,,,,,0\r\n"), "\(csv.output)")
+    let bufinfo = try Program.run(["fs", "cat", "dma_buf/bufinfo"] + at)
+    #expect(bufinfo.output.contains("Attached Devices:\n\t0000:01:00.0\nTotal ? devices attached"))
+    let stat = try Program.run(["stat"] + at)
+    #expect(stat.output.contains("3 live, 768 KiB; 7 attachments at least\n"))
+    let mappings = try Program.run(["dump", "--fields", "buffer"] + at)
+    #expect(!mappings.output.contains("?"))
+  }
+
   @Test func commandsKnowBuffers() throws {
     let capture = try #require(
       Self.captures.first { $0.kernel == "7.3" && $0.name == "dmabuf-bugs" }

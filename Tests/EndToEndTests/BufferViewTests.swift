@@ -108,11 +108,43 @@ import Testing
     // Before the export, and with one buffer only.
     let none = try Self.run([.type("6b#70"), .key(.enter)])
     #expect(Self.tree(none).isEmpty)
-    #expect(none.picture.contains("the trace has no dma_buf events up to here"))
+    #expect(none.picture.contains("no buffer exists yet: the dma_buf events come later"))
     let one = try Self.run([.type("6b#73"), .key(.enter)])
     #expect(Self.tree(one) == ["system", "buffer 1"])
     let back = try Self.run([.type("6b#73"), .key(.enter), .type("b#81"), .key(.enter)])
     #expect(Self.tree(back) == ["system", "buffer 1", "buffer 2"])
+  }
+
+  @Test func fieldsHaveTheNamesOfTheDump() throws {
+    for filter in [
+      "size>100k", "bytes>100k", "device:05.0", "devices:05.0", "ino=2", "buffer=2",
+      "fds=1 ino>1", "gets=1 size>100k", "attachments=1 ino>1", "attached=1 ino>1",
+    ] {
+      let view = try Self.run([
+        .type("6"), .key(.function(5)), .key(.function(4)), .type(filter), .key(.enter),
+      ])
+      let words = filter.split(separator: " ").map(String.init)
+      let dump = try Program.run(
+        ["dump", "--buffers", "--at", "snapshot:1", "--fields", "ino", "--filter"]
+          + [words.joined(separator: " "), Self.capture]
+      )
+      #expect(dump.status == 0, "\(filter): \(dump.errors)")
+      let inodes = dump.output.split(separator: "\n").dropFirst().map {
+        "buffer " + $0.drop { $0 == " " }
+      }
+      #expect(Self.tree(view) == inodes, "\(filter)")
+      #expect(view.state.message == nil, "\(filter)")
+    }
+    let sorted = try Self.run([.type("6:sort -size"), .key(.enter)])
+    #expect(Self.tree(sorted) == ["system", "buffer 2", "buffer 1"])
+  }
+
+  @Test func zStaysWhereNothingIsMapped() throws {
+    let outcome = try Self.run([
+      .type("6"), .key(.function(5)), .key(.function(4)), .type("ino=2"), .key(.enter), .type("z"),
+    ])
+    #expect(outcome.state.view == .buffers)
+    #expect(outcome.state.message == "buffer 2 is not mapped")
   }
 
   @Test func showsFences() throws {
@@ -127,6 +159,38 @@ import Testing
     let outcome = try Self.run([.type("6"), .key(.down)], at: .end, path: path)
     #expect(outcome.picture.contains("write fence 3:1 of gpu ring: pending"))
     #expect(outcome.picture.contains("fences: 1 pending, 0 signaled on 1 timeline"))
+    #expect(outcome.picture.contains(" PENDING "))
+    // The fences have no rows of their own: they are found at their buffer.
+    let found = try Self.run([.type("6/ring"), .key(.enter)], at: .end, path: path)
+    #expect(found.state.place.selection == 1)
+    let other = try Self.run([.type("6/blitter"), .key(.enter)], at: .end, path: path)
+    #expect(other.state.message == "'blitter' is not here")
+    let filtered = try Self.run(
+      [.type("6"), .key(.function(5)), .key(.function(4)), .type("ring"), .key(.enter)],
+      at: .end,
+      path: path
+    )
+    #expect(Self.tree(filtered) == ["buffer 1"])
+  }
+
+  @Test func aPinnedAttachmentSaysSo() throws {
+    let lines = [
+      "dma_buf_export: exp_name=system size=4096 ino=1",
+      "dma_buf_dynamic_attach: exp_name=system size=4096 ino=1 attachment:ff00000000000001"
+        + " is_dynamic=1 dev_name=gpu",
+      "dma_buf_pin: (dma_buf_pin+0x0/0x1) ino=1 attachment=0xff00000000000001 device=\"gpu\"",
+      "dma_buf_map_attachment: (dma_buf_map_attachment+0x0/0x1) ino=1"
+        + " attachment=0xff00000000000001 device=\"gpu\" dir=1",
+      "dma_map_phys: nvme dir=TO_DEVICE dma_addr=1000 size=64 phys_addr=1000 attrs=",
+    ]
+    let path = Fixtures.temporary("pinned.txt", TraceText.kernel(lines))
+    let outcome = try Self.run(
+      [.type("6"), .key(.down), .key(.enter)],
+      at: .end,
+      path: path,
+      width: 80
+    )
+    #expect(outcome.picture.contains("pinned mapped"))
   }
 
   @Test func rowsAreExported() throws {

@@ -146,6 +146,30 @@ import Testing
     #expect(wrong.errors.contains("has no finding"))
   }
 
+  /// dma-debug has no report of it: the buffer is shown, or the event.
+  @Test func theCommandOfAFindingOfSharingShowsIt() throws {
+    func open(_ scenario: String, _ fault: String, _ rule: String) throws -> String {
+      let recorded = try Program.run([
+        "sim", scenario, "--duration", "200ms", "--fault", "\(fault)@once", "--record", "-",
+      ])
+      let trace = Fixtures.temporary("t.txt", Array(recorded.output.utf8))
+      let text = try Program.run(["lint", "--select", rule, trace])
+      let command = try #require(
+        text.output.split(separator: "\n").first { $0.contains("see: ") }?
+          .split(separator: ":", maxSplits: 1).last
+      )
+      let opened = try Program.shell("\(command) --snapshot-screen 160x40")
+      #expect(opened.status == 0)
+      return opened.output
+    }
+    let buffer = try open("camera", "detach-while-mapped", "DMA203")
+    #expect(buffer.contains("DMA203 detach-while-mapped: "), "\(buffer)")
+    #expect(buffer.contains("exported by pipewire-1105"))
+    let range = try open("dmaengine", "unsynced-range", "DMA214")
+    #expect(range.contains("DMA214 "), "\(range)")
+    #expect(range.contains("dma_iova_"))
+  }
+
   @Test func theEnvironmentNamesFormatAndSettings() throws {
     let directory = Self.project()
     let concise = try Program.shell("cd \(directory); DMATOP_FORMAT=concise dmatop lint -q t.txt")

@@ -3,6 +3,41 @@ import Testing
 
 /// `dmatop sim`, run as a process.
 @Suite struct SimCommandTests {
+  /// What was asked for and not made is said.
+  @Test func mistakesThatNobodyCanMakeAreNamed() throws {
+    let never = try Program.run([
+      "sim", "dmaengine", "--fault", "leaked-attachment@once", "--headless", "--duration", "20ms",
+    ])
+    #expect(never.status == 0)
+    #expect(
+      never.errors.contains(
+        "leaked-attachment was not made: no driver of 'dmaengine' can make this mistake"
+      )
+    )
+    let made = try Program.run([
+      "sim", "camera", "--fault", "leaked-attachment@once", "--headless", "--duration", "200ms",
+    ])
+    #expect(made.errors.isEmpty, "\(made.errors)")
+    let early = try Program.run([
+      "sim", "camera", "--fault", "leaked-attachment@once", "--headless", "--duration", "40ms",
+    ])
+    #expect(early.errors.contains("leaked-attachment was not made: the run ended before its turn"))
+  }
+
+  /// Since 6.17 the kernel has no names of a signalled fence for its last events.
+  @Test(arguments: [("6.12", false), ("6.16", false), ("6.17", true), ("7.3", true)])
+  func signaledFencesHaveNoNames(_ kernel: String, _ areHidden: Bool) throws {
+    let run = try Program.run([
+      "sim", "camera", "--kernel", kernel, "--duration", "100ms", "--record", "-",
+    ])
+    let lines = run.output.split(separator: "\n")
+    let destroyed = lines.filter { $0.contains(": dma_fence_destroy: ") }
+    #expect(!destroyed.isEmpty)
+    let hidden = "driver=detached-driver timeline=signaled-timeline "
+    #expect(destroyed.allSatisfy { $0.contains(hidden) == areHidden })
+    #expect(!lines.contains { $0.contains(": dma_fence_signaled: ") && $0.contains(hidden) })
+  }
+
   @Test func listsAndDescribes() throws {
     let list = try Program.run(["sim", "--list"])
     #expect(list.status == 0)

@@ -79,6 +79,8 @@ public struct SharingTracker: Sendable {
     /// Bytes; `nil` when the tracer cut the list off.
     var size: UInt64?
     var number: UInt64
+    /// It was counted among ``undecidedLinks``.
+    var isUndecided = false
   }
 
   /// A probe on `dma_buf_map_attachment` whose mapping is still to come.
@@ -136,6 +138,10 @@ public struct SharingTracker: Sendable {
   public private(set) var iovaEvents: UInt64 = 0
   public private(set) var channelEvents: UInt64 = 0
   public internal(set) var sightings: Sightings = []
+  /// Kinds of events of buffers that there were, a bit each.
+  private var bufferKinds: UInt64 = 0
+  /// Events came from the tracepoints, which are there since 7.0 and recorded together.
+  private var hasTracepoints = false
   /// Fences that are not signaled.
   public private(set) var pendingFences = 0
   public private(set) var fencesSignaled: UInt64 = 0
@@ -182,6 +188,23 @@ public struct SharingTracker: Sendable {
   public func buffer(_ inode: UInt64) -> DMABuf? { buffersByInode[inode].map(dated) }
 
   public func attachment(_ id: UInt64) -> DMABufAttachment? { attachmentsByID[id] }
+
+  /// Whether the trace would show events of this kind of buffer events: their absence says something.
+  ///
+  /// What has a tracepoint is shown with the other tracepoints; a probe shows its function only.
+  public func shows(_ kind: DMAEvent.Kind) -> Bool {
+    hasTracepoints && kind.hasBufferTracepoint || bufferKinds & Self.bit(kind) != 0
+  }
+
+  /// Whether all devices that are attached to a buffer are known. Otherwise there may be more than
+  /// its attachments, which were proven by their use.
+  public func showsAttachments(of buffer: DMABuf) -> Bool {
+    buffer.isKnown && shows(.bufferAttach)
+  }
+
+  private static func bit(_ kind: DMAEvent.Kind) -> UInt64 {
+    1 &<< UInt64(kind.rawValue &- DMAEvent.Kind.bufferExport.rawValue)
+  }
 
   /// How many devices are attached to buffers.
   public var attachmentCount: Int { attachmentsByID.count }
@@ -328,6 +351,8 @@ public struct SharingTracker: Sendable {
     _ number: UInt64
   ) {
     let inode = event.address
+    bufferKinds |= Self.bit(event.kind)
+    if event.kind.hasBufferTracepoint, !event.flags.contains(.probe) { hasTracepoints = true }
     if event.kind == .bufferExport, let old = buffersByInode[inode] { forget(old, at: event) }
     if buffersByInode[inode] == nil {
       guard buffersByInode.count < Self.maximumBuffers else {
@@ -358,8 +383,12 @@ public struct SharingTracker: Sendable {
     case .bufferDetach: detach(event, lists)
     case .bufferMapAttachment: mapAttachment(event, lists, number)
     case .bufferUnmapAttachment: unmapAttachment(event)
-    case .bufferPin: withAttachment(event) { $0.pins &+= 1 }
-    case .bufferUnpin: withAttachment(event) { $0.pins -= min($0.pins, 1) }
+    case .bufferPin:
+      prove(event)
+      withAttachment(event) { $0.pins &+= 1 }
+    case .bufferUnpin:
+      prove(event)
+      withAttachment(event) { $0.pins -= min($0.pins, 1) }
     case .bufferMoveNotify: change(inode) { $0.moves += 1 }
     case .bufferBeginAccess:
       sightings.insert(.access)
@@ -702,6 +731,24 @@ public struct SharingTracker: Sendable {
     return id
   }
 
+  /// What is done with an attachment proves that there is one, where the trace does not show when
+  /// it came.
+  private mutating func prove(_ event: DMAEvent) {
+    guard event.device != .unknown, find(event) == nil, let buffer = buffersByInode[event.address],
+      // Otherwise it was detached, unless it is older than the trace.
+      !isKnown(buffer) || !shows(.bufferAttach),
+      // Several of the device, and the pointer is none of theirs.
+      !buffer.attachments.contains(where: {
+        attachmentsByID[$0].map { $0.device == event.device && $0.event.kind == .bufferAttach }
+          ?? false
+      }),
+      attachmentsByID.count < Self.maximumAttachments,
+      buffer.attachments.count < DMABuf.maximumAttachments
+    else { return }
+    undecidedOrigins += 1
+    _ = newAttachment(event, isKnown: false)
+  }
+
   /// Finds what an event means by its pointer, or by its device where pointers are hashed in one
   /// event and not in the other.
   private func find(_ event: DMAEvent) -> UInt64? {
@@ -712,12 +759,20 @@ public struct SharingTracker: Sendable {
       guard let attachment = attachmentsByID[id] else { continue }
       let isDevice = event.device == .unknown || attachment.device == event.device
       if event.dmaAddress != 0, attachment.pointer == event.dmaAddress, isDevice { return id }
-      if isDevice {
+      // Probes all print the pointer itself, tracepoints all print its hash.
+      let isOther =
+        event.dmaAddress != 0 && attachment.pointer != 0
+        && Self.isProbe(event) && Self.isProbe(attachment.event)
+      if isDevice, !isOther {
         if ofDevice != nil { isUnique = false }
         ofDevice = id
       }
     }
     return isUnique ? ofDevice : nil
+  }
+
+  private static func isProbe(_ event: DMAEvent) -> Bool {
+    !event.kind.hasBufferTracepoint || event.flags.contains(.probe)
   }
 
   private mutating func withAttachment(
@@ -787,6 +842,7 @@ public struct SharingTracker: Sendable {
 
   private mutating func mapAttachment(_ event: DMAEvent, _ lists: SGListTable, _ number: UInt64) {
     sightings.insert(.mapAttachment)
+    prove(event)
     guard let id = find(event), let index = attachmentsByID.index(forKey: id) else {
       undecidedOrigins += 1
       return
@@ -803,6 +859,7 @@ public struct SharingTracker: Sendable {
     }
     if let position {
       let map = recentMaps.remove(at: position)
+      if map.isUndecided { undecidedLinks -= 1 }
       link(map.list, map.order, to: id, isExact: true)
     } else {
       if awaitedMaps.count >= 64 { awaitedMaps.removeFirst() }
@@ -811,6 +868,7 @@ public struct SharingTracker: Sendable {
   }
 
   private mutating func unmapAttachment(_ event: DMAEvent) {
+    prove(event)
     guard let id = find(event), let index = attachmentsByID.index(forKey: id) else {
       // Already detached, or attached before the trace.
       if let buffer = buffersByInode[event.address], isKnown(buffer),
@@ -884,6 +942,7 @@ public struct SharingTracker: Sendable {
       link(list, order, to: only, isExact: false)
     } else {
       undecidedLinks += 1
+      recentMaps[recentMaps.count - 1].isUndecided = true
     }
   }
 
@@ -959,8 +1018,15 @@ public struct SharingTracker: Sendable {
       fenceQueue.append(key)
     }
     guard let index = fencesByKey.index(forKey: key) else { return }
-    if event.driver != .unknown { fencesByKey.values[index].driver = event.driver }
-    if event.site != NameTable.unknown { fencesByKey.values[index].timeline = event.site }
+    let names = Self.names(of: event)
+    if event.driver != .unknown, names || fencesByKey.values[index].driver == .unknown {
+      fencesByKey.values[index].driver = event.driver
+    }
+    if event.site != NameTable.unknown,
+      names || fencesByKey.values[index].timeline == NameTable.unknown
+    {
+      fencesByKey.values[index].timeline = event.site
+    }
     noteTimeline(event)
     switch event.kind {
     case .fenceEnableSignal: fencesByKey.values[index].isWanted = true
@@ -984,6 +1050,15 @@ public struct SharingTracker: Sendable {
     default: break
     }
     forgetFence(key)
+  }
+
+  /// Whether an event has the names that the driver gave: since 6.17 some events of a fence that is
+  /// signaled have `detached-driver` and `signaled-timeline` in their place.
+  private static func names(of event: DMAEvent) -> Bool {
+    switch event.kind {
+    case .fenceWaitStart, .fenceWaitEnd, .fenceDestroy: false
+    default: true
+    }
   }
 
   private mutating func makeRoomForFence() {
@@ -1016,8 +1091,15 @@ public struct SharingTracker: Sendable {
       timelinesByContext[context] = DMATimeline(context: context)
     }
     guard let index = timelinesByContext.index(forKey: context) else { return }
-    if event.driver != .unknown { timelinesByContext.values[index].driver = event.driver }
-    if event.site != NameTable.unknown { timelinesByContext.values[index].name = event.site }
+    let names = Self.names(of: event)
+    if event.driver != .unknown, names || timelinesByContext.values[index].driver == .unknown {
+      timelinesByContext.values[index].driver = event.driver
+    }
+    if event.site != NameTable.unknown,
+      names || timelinesByContext.values[index].name == NameTable.unknown
+    {
+      timelinesByContext.values[index].name = event.site
+    }
     switch event.kind {
     case .fenceEmit: timelinesByContext.values[index].emitted += 1
     case .fenceSignaled:

@@ -1,4 +1,15 @@
 extension DMAEvent.Kind {
+  /// Whether it is about a dma-buf and has a tracepoint since 7.0. What else there is of buffers
+  /// comes from probes.
+  public var hasBufferTracepoint: Bool {
+    switch self {
+    case .bufferExport, .bufferFD, .bufferGet, .bufferPut, .bufferMmap, .bufferMmapInternal,
+      .bufferAttach, .bufferDetach:
+      true
+    default: false
+    }
+  }
+
   /// Whether it is about a dma-buf: its tracepoints and the probes of its functions.
   @inlinable
   public var isBuffer: Bool {

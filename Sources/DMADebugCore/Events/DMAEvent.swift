@@ -156,6 +156,9 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
     public static let dynamic = Flags(rawValue: 1 << 4)
     /// A fence was signaled in an interrupt: the thread that ran has nothing to do with it.
     public static let interrupt = Flags(rawValue: 1 << 5)
+    /// A probe on the function stands in for a tracepoint that kernels before 7.0 lack
+    /// (``Kind/hasBufferTracepoint``).
+    public static let probe = Flags(rawValue: 1 << 6)
   }
 
   public var kind: Kind

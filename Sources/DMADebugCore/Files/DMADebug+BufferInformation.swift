@@ -33,7 +33,11 @@ extension DMADebug {
         text.append("\n")
       }
       text.append("Total ")
-      text.append(decimal: UInt64(buffer.attachments.count))
+      if sharing.showsAttachments(of: buffer) {
+        text.append(decimal: UInt64(buffer.attachments.count))
+      } else {
+        text.append("?")
+      }
       text.append(" devices attached\n\n")
     }
     text.append("\nTotal ")

@@ -16,6 +16,17 @@ extension Machine {
     return event
   }
 
+  /// An event that asks for the names by `dma_fence_driver_name()`: since 6.17 a signalled fence has
+  /// none, because its driver may be gone.
+  private func safeEvent(_ kind: DMAEvent.Kind, _ fence: Fence) -> DMAEvent {
+    var event = event(kind, fence)
+    if fence.isSignaled, options.generation.isAtLeast("6.17") {
+      event.driver = DriverID(rawValue: names.drivers.intern("detached-driver"))
+      event.site = names.timelines.intern("signaled-timeline")
+    }
+    return event
+  }
+
   /// `dma_fence_context_alloc()`: the first of so many new contexts.
   @discardableResult
   public func dmaFenceContextAlloc(_ count: UInt64 = 1) -> UInt64 {
@@ -133,7 +144,7 @@ extension Machine {
       fence.error = KernelError.deadlock
       signal(fence)
     }
-    emit(event(.fenceDestroy, fence))
+    emit(safeEvent(.fenceDestroy, fence))
     for part in fence.parts { dmaFencePut(part) }
   }
 
@@ -239,7 +250,7 @@ extension Machine {
   public func dmaFenceWaitTimeout(_ fence: Fence, timeout: UInt64) -> Int {
     enter(.dmaFenceWaitTimeout)
     enableSignaling(fence)
-    emit(event(.fenceWaitStart, fence))
+    emit(safeEvent(.fenceWaitStart, fence))
     let start = now
     let end = start &+ min(timeout, Self.hungTask)
     while !fence.isSignaled, let next = nextInterrupt, next <= end { takeInterrupt() }
@@ -252,7 +263,7 @@ extension Machine {
       result = timeout == Self.endless ? KernelError.interrupted : 0
       timeOut(fence, isHung: timeout == Self.endless)
     }
-    emit(event(.fenceWaitEnd, fence))
+    emit(safeEvent(.fenceWaitEnd, fence))
     return result
   }
 
@@ -261,7 +272,7 @@ extension Machine {
   func hang(_ fence: Fence) {
     enter(.dmaFenceWaitTimeout)
     enableSignaling(fence)
-    emit(event(.fenceWaitStart, fence))
+    emit(safeEvent(.fenceWaitStart, fence))
     timeOut(fence, isHung: true)
   }
 

@@ -20,10 +20,13 @@ public final class FaultInjector {
   public private(set) var injected: [InjectedFault] = []
   /// How often each mistake was made, by its number.
   public private(set) var counts = [UInt64](repeating: 0, count: Fault.allCases.count)
+  /// What was asked for.
+  private let plans: [FaultPlan]
   private static let maximumRecords = 1 << 20
 
   init(_ machine: Machine, _ plans: [FaultPlan], seed: UInt64) {
     self.machine = machine
+    self.plans = plans
     random = SeededRandom(seed: seed ^ 0x0f0f_1234_5678_9abc)
     planned = []
     nextOpportunity = .max
@@ -39,6 +42,20 @@ public final class FaultInjector {
   func opportunity(_ device: Device, _ size: UInt64) {
     opportunities &+= 1
     if opportunities >= nextOpportunity { strike(device, size) }
+  }
+
+  /// Mistakes that were asked for and never made, and whether a driver of this machine could make
+  /// them at all.
+  public func unmade() -> [(fault: Fault, isPossible: Bool)] {
+    var seen: Set<Fault> = []
+    return plans.compactMap { plan in
+      guard counts[plan.fault.rawValue] == 0, seen.insert(plan.fault).inserted else { return nil }
+      let isPossible = machine.devices.contains { device in
+        (plan.device == nil || plan.device == device.options.name)
+          && plan.fault.isPossible(machine, device)
+      }
+      return (plan.fault, isPossible)
+    }
   }
 
   private func strike(_ device: Device, _ size: UInt64) {

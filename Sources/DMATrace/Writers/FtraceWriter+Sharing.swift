@@ -8,6 +8,12 @@ extension FtraceWriter {
   /// - Returns: whether there is a way to write it.
   mutating func sharing(_ event: DMAEvent, _ names: borrowing TraceNames) -> Bool {
     switch event.kind {
+    case let kind where kind.isBuffer && event.flags.contains(.probe):
+      buffer(event, names)
+      if kind == .bufferFD || kind == .bufferGet {
+        put(" fd=")
+        put(signed: Int64(Int32(bitPattern: event.mappedEntries)))
+      }
     case .bufferExport, .bufferPut, .bufferMmap, .bufferMmapInternal:
       tracepoint(event, names)
     case .bufferFD, .bufferGet:

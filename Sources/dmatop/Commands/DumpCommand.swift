@@ -130,7 +130,7 @@ struct DumpCommand: ParsableCommand {
 
   private func dumpBuffers() throws {
     let fields = try Self.parse(self.fields, BufferField.standard) { BufferField(name: $0) }
-    let filter = try FilterExpression.parse(self.filter, BufferField.allCases.map(\.rawValue))
+    let filter = try FilterExpression.parse(self.filter, BufferField.names)
     let isDescending = sort?.hasPrefix("-") ?? false
     let sortField = try sort.map { text -> BufferField in
       let name = isDescending ? String(text.dropFirst()) : text
@@ -142,9 +142,9 @@ struct DumpCommand: ParsableCommand {
       }
       return field
     }
-    let replay = try moment.state()
+    var replay = try moment.state()
     let context = MappingContext(engine: replay.engine, names: replay.names, now: replay.time)
-    if let note = Diagnostics.noBuffers(moment.trace, replay) { StandardError.write(note) }
+    if let note = try Diagnostics.noBuffers(moment.trace, &replay) { StandardError.write(note) }
     var buffers = Array(replay.engine.sharing.buffers().reversed())
     if let filter { buffers.removeAll { !filter.matches(BufferRow($0, context)) } }
     if let sortField {

@@ -61,11 +61,11 @@ struct FSCommand: ParsableCommand {
 
     func run() throws {
       let file = try virtualFile(file)
-      let replay = try moment.state(gates)
+      var replay = try moment.state(gates)
       var output = BufferedOutput()
       output.write(bytes: replay.engine.read(file, names: replay.names))
       output.flush()
-      if file == .bufinfo, let note = Diagnostics.noBuffers(moment.trace, replay) {
+      if file == .bufinfo, let note = try Diagnostics.noBuffers(moment.trace, &replay) {
         StandardError.write(note)
       }
       try replay.requireWhole()

@@ -135,8 +135,11 @@ struct ReplayCommand: ParsableCommand {
     for warning in reader.warnings { state.say(warning) }
     if let finding {
       guard let trace, trace != "-" else { throw CommandError("--finding wants a trace in a file") }
+      let found = try self.finding(finding, trace)
+      state.resumeEvent = found.eventNumber
       state.view = .errors
-      state.resumeEvent = try event(of: finding, trace)
+      // dma-debug has no report of what its own rules of sharing find.
+      if found.rule.id.hasPrefix("DMA2") { state.show(found) }
     }
     guard isTerminal else {
       try begin(&state)
@@ -154,8 +157,8 @@ struct ReplayCommand: ParsableCommand {
     try launcher.open(state, session: session)
   }
 
-  /// The event at which a finding came up.
-  private func event(of finding: String, _ trace: String) throws -> UInt64 {
+  /// The finding of lint with a fingerprint.
+  private func finding(_ finding: String, _ trace: String) throws -> Finding {
     var replay = try self.replay.open(trace)
     var options = Judge.Options()
     options.alignment = UInt64(self.replay.dmaAlignment)
@@ -170,7 +173,7 @@ struct ReplayCommand: ParsableCommand {
           + " 'dmatop lint --format json' lists them"
       )
     }
-    return found.eventNumber
+    return found
   }
 
   /// What was asked for on the command line goes before a session.

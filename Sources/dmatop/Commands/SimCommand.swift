@@ -175,6 +175,7 @@ struct SimCommand: ParsableCommand {
     case .json: report = run.json()
     }
     BufferedOutput.write(Array(report.utf8), to: record == "-" ? STDERR_FILENO : STDOUT_FILENO)
+    for warning in run.unmade(options.faults) { StandardError.write(warning) }
     if !run.verdict.problems.isEmpty { throw ExitCode(1) }
   }
 

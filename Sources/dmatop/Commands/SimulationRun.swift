@@ -135,6 +135,19 @@ struct SimulationRun {
     }
   }
 
+  /// Mistakes that the command line asked for by their names and that were not made, in words.
+  func unmade(_ asked: [FaultPlan]) -> [String] {
+    // Of `all` each machine makes some only.
+    guard asked.count < Fault.allCases.count else { return [] }
+    return (simulation.injector?.unmade() ?? []).compactMap { fault, isPossible in
+      guard asked.contains(where: { $0.fault == fault }) else { return nil }
+      return "dmatop: warning: \(fault.name) was not made: "
+        + (isPossible
+          ? "the run ended before its turn; let it last longer (--duration)"
+          : "no driver of '\(String(escaping: simulation.scenario.name.utf8))' can make this mistake")
+    }
+  }
+
   /// The same for programs: what was done wrong, what was found, and whether that is all.
   func json() -> String {
     var writer = JSONWriter(indented: true)

@@ -221,7 +221,12 @@ struct StatReport {
       let totals = sharing.bufferTotals
       var line = "buffers   \(totals.live) live, \(FieldValue.bytes(totals.bytes))"
       if totals.possiblyGone > 0 { line += "; \(totals.possiblyGone) possibly gone" }
-      line += "; \(plural(sharing.attachmentCount, "attachment"))"
+      if sharing.shows(.bufferAttach) {
+        line += "; \(plural(sharing.attachmentCount, "attachment"))"
+      } else if sharing.attachmentCount > 0 {
+        // Their use proves these; others may be attached unseen.
+        line += "; \(plural(sharing.attachmentCount, "attachment")) at least"
+      }
       if sharing.undecidedLinks > 0 {
         line += "; \(plural(sharing.undecidedLinks, "map")) that may be of several of them"
       }
@@ -395,7 +400,12 @@ struct StatReport {
     json.pair("buffers", totals.live)
     json.pair("buffer_bytes", totals.bytes)
     json.pair("buffers_possibly_gone", totals.possiblyGone)
-    json.pair("attachments", UInt64(sharing.attachmentCount))
+    json.key("attachments")
+    if sharing.shows(.bufferAttach) || sharing.attachmentCount > 0 || sharing.bufferEvents == 0 {
+      json.number(UInt64(sharing.attachmentCount))
+    } else {
+      json.null()
+    }
     json.pair("undecided_links", sharing.undecidedLinks)
     json.pair("undecided_origins", sharing.undecidedOrigins)
     json.pair("pending_fences", UInt64(sharing.pendingFences))

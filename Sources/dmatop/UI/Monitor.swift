@@ -512,7 +512,12 @@ struct Monitor {
     let isDescending = text.hasPrefix("-")
     let name = isDescending ? String(text.dropFirst()) : text
     let columns = sortColumns()
-    guard let column = columns.first(where: { $0.name == name || $0.name == name + "_ns" }) else {
+    var wanted = name
+    if state.view == .buffers, let field = BufferField(name: name) { wanted = field.rawValue }
+    guard
+      let column = columns.first(where: { $0.name == name })
+        ?? columns.first(where: { $0.name == wanted || $0.name == wanted + "_ns" })
+    else {
       state.say(
         "columns: " + columns.map(\.name).joined(separator: ", "),
         keeps: false
@@ -731,9 +736,15 @@ struct Monitor {
     case .attachment(let id):
       guard let attachment = sharing.attachment(id) else { return }
       let device = state.names.devices.string(attachment.device.rawValue)
+      guard !state.timeline.engine.slots(of: attachment).isEmpty else {
+        return state.say("\(device) has buffer \(attachment.inode) not mapped", keeps: false)
+      }
       show(.mappings)
       state.setFilter("buffer=\(attachment.inode) device=\(device)")
     case .buffer(let inode):
+      let attachments = sharing.buffer(inode)?.attachments.compactMap { sharing.attachment($0) }
+      guard attachments?.contains(where: { !state.timeline.engine.slots(of: $0).isEmpty }) == true
+      else { return state.say("buffer \(inode) is not mapped", keeps: false) }
       show(.mappings)
       state.setFilter("buffer=\(inode)")
       state.say("mappings of buffer \(inode)", keeps: false)

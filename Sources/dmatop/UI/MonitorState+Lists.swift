@@ -315,7 +315,7 @@ extension MonitorState {
     key.pinned = ""
     key.errorsOnly = false
     key.other = glyphs.isASCII ? 1 : 0
-    return ListCaches.get(&caches.buffers, key, isMoving: isMoving) {
+    var content = ListCaches.get(&caches.buffers, key, isMoving: isMoving) {
       BufferList.make(
         context,
         glyphs,
@@ -324,6 +324,8 @@ extension MonitorState {
         sort: place.sort
       )
     }
+    content.context = context
+    return content
   }
 
   mutating func regions() -> [AddressRegion] {

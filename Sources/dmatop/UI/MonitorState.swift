@@ -1,4 +1,5 @@
 import DMADebugCore
+import DMALint
 import DMATimeline
 import DMATrace
 import TerminalKit
@@ -163,6 +164,8 @@ struct MonitorState {
   var freshFrom = UInt64.max
   /// Event to go to when everything has been read: where a session was left.
   var resumeEvent: UInt64?
+  /// What to say and to show at that event, when it is a finding about buffers and the like.
+  private var finding: (text: String, inode: UInt64?)?
 
   var hasArrived = false
   /// Grows whenever something was changed that a list depends on and that does not show otherwise.
@@ -283,6 +286,43 @@ struct MonitorState {
         try Self.seek(markerWith: "\(system): snapshot \(name)", timeline, path)
       }
     }
+    showFinding()
+  }
+
+  // MARK: Findings
+
+  /// Makes the monitor begin with a finding about what devices share: its text, and its buffer or, when
+  /// it is about something else, its event.
+  mutating func show(_ found: Finding) {
+    let who = [found.driver, found.device].compactMap { $0 }.joined(separator: " ")
+    let text =
+      "\(found.rule.id) \(found.rule.name): \(who.isEmpty ? "" : who + ": ")\(found.message)"
+    // All messages about buffers name them.
+    let words = found.message.split(separator: " ")
+    let word = zip(words, words.dropFirst()).first { pair in
+      pair.0 == "buffer" && UInt64(pair.1.prefix { $0.isNumber }) != nil
+    }
+    finding = (text, word.flatMap { UInt64($0.1.prefix { $0.isNumber }) })
+    view = finding?.inode == nil ? .events : .buffers
+  }
+
+  /// Puts the cursor on the buffer of the finding and says what was found.
+  private mutating func showFinding() {
+    guard let finding else { return }
+    if let inode = finding.inode {
+      if let buffer = timeline.engine.sharing.buffer(inode) {
+        places[.buffers, default: .init()].toggled.insert(BufferList.key(buffer))
+        invalidate()
+        let list = self.list()
+        let row = (0..<list.count).first {
+          BufferList.subject(list, $0) == .buffer(inode: inode)
+        }
+        if let row { moveSelection(to: row) }
+      } else {
+        view = .events
+      }
+    }
+    say(finding.text)
   }
 
   private static func seek(
@@ -372,7 +412,7 @@ struct MonitorState {
       case .events: names = EventList.fields.map(\.rawValue)
       case .devices: names = DeviceList.columns.map(\.name)
       case .files: names = ["file", "bytes"]
-      case .buffers: names = BufferList.columns.map(\.name)
+      case .buffers: names = BufferList.columns.map(\.name) + BufferField.names
       case .map:
         names = ["space", "dma_addr", "span", "bytes", "live", "gaps", "largest_gap", "oldest_ns"]
       case .stats: names = ["live", "bytes", "oldest_ns", "driver", "device", "site"]

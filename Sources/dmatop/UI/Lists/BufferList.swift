@@ -6,15 +6,15 @@ import TerminalKit
 enum BufferList {
   static let columns = [
     ListColumn(name: "buffer", heading: "BUFFER", width: 26),
-    ListColumn(name: "bytes", heading: "BYTES", width: 9, isTrailing: true),
+    ListColumn(name: "size", heading: "BYTES", width: 9, isTrailing: true),
     ListColumn(name: "state", heading: "STATE", width: 13, priority: 1),
     ListColumn(name: "age_ns", heading: "AGE", width: 8, isTrailing: true, priority: 2),
-    ListColumn(name: "attached", heading: "ATTACHED", width: 8, isTrailing: true, priority: 3),
+    ListColumn(name: "attachments", heading: "ATTACHED", width: 8, isTrailing: true, priority: 3),
     ListColumn(name: "mappings", heading: "MAPPINGS", width: 8, isTrailing: true, priority: 4),
-    ListColumn(name: "fences", heading: "FENCES", width: 6, isTrailing: true, priority: 5),
+    ListColumn(name: "pending_fences", heading: "PENDING", width: 7, isTrailing: true, priority: 5),
     ListColumn(name: "growth", heading: "BYTES OVER TIME", width: 20, priority: 6),
     ListColumn(name: "task", heading: "TASK", width: 15, priority: 7),
-    ListColumn(name: "device", heading: "DEVICE", width: 16, priority: 8),
+    ListColumn(name: "devices", heading: "DEVICE", width: 16, priority: 8),
     ListColumn(name: "refs", heading: "GET-PUT", width: 7, isTrailing: true, priority: 9),
     ListColumn(name: "fds", heading: "FDS", width: 4, isTrailing: true, priority: 10),
     ListColumn(name: "exporter", heading: "EXPORTER", width: 14, priority: 11),
@@ -38,6 +38,9 @@ enum BufferList {
   struct Content: RowList {
     var list: FixedList
     var subjects: [Subject]
+    /// The state, for what has no column; it is not kept with the list, which would make every step
+    /// copy it.
+    var context: MappingContext?
 
     var columns: [ListColumn] { list.columns }
     var count: Int { list.count }
@@ -47,6 +50,26 @@ enum BufferList {
     func identity(_ row: Int) -> UInt64 { list.identity(row) }
     func isError(_ row: Int) -> Bool { list.isError(row) }
     func branch(_ row: Int) -> Branch? { list.branch(row) }
+
+    private func buffer(_ row: Int) -> DMABuf? {
+      guard let context, case .buffer(let inode) = subjects[row] else { return nil }
+      return context.engine.sharing.buffer(inode)
+    }
+
+    /// All fields of buffers, by the names that `dmatop dump --buffers` has for them.
+    func hiddenValue(_ row: Int, _ field: String) -> FieldValue? {
+      guard let field = BufferField(name: field) else { return nil }
+      if let column = columns.firstIndex(where: { $0.name == field.rawValue }) {
+        return value(row, column)
+      }
+      guard let context, let buffer = buffer(row) else { return FieldValue.none }
+      return field.value(of: buffer, in: context)
+    }
+
+    func hiddenTexts(_ row: Int) -> [String] {
+      guard let context, let buffer = buffer(row) else { return [] }
+      return BufferRow.fences(of: buffer, context)
+    }
   }
 
   /// The names by which groups are remembered.
@@ -170,7 +193,9 @@ enum BufferList {
       let peak = sharing.exporters[number]?.peak ?? 0
       values[2] = .text("\(live.count), peak \(peak)")
       values[3] = age(buffers.map(\.first.time).min() ?? context.now)
-      values[4] = .number(UInt64(buffers.reduce(0) { $0 + $1.attachments.count }))
+      let attachments = buffers.reduce(0) { $0 + $1.attachments.count }
+      let areShown = buffers.allSatisfy { sharing.showsAttachments(of: $0) }
+      if areShown { values[4] = .number(UInt64(attachments)) }
       values[5] = .number(UInt64(buffers.reduce(0) { $0 + mappings($1) }))
       values[6] = .number(UInt64(buffers.reduce(0) { $0 + sharing.pendingFences(of: $1) }))
       values[12] = values[0]
@@ -181,8 +206,14 @@ enum BufferList {
         branch: Branch(depth: 0, group: (group, isOpen)),
         role: .label,
         isError: buffers.contains { isSuspect($0) },
-        texts: [7: sparkline(number)]
+        texts: areShown
+          ? [7: sparkline(number)] : [4: proven(attachments), 7: sparkline(number)]
       )
+    }
+
+    /// So many devices are attached for sure, and perhaps others.
+    private func proven(_ attachments: Int) -> String {
+      attachments == 0 ? "?" : "\(attachments)+"
     }
 
     private func age(_ time: UInt64) -> FieldValue {
@@ -232,7 +263,7 @@ enum BufferList {
       return [
         .text("buffer \(buffer.inode)"), field(.size), field(.state), field(.age),
         field(.attachments), field(.mappings), field(.pendingFences), .none, field(.task),
-        field(.devices), .text("\(buffer.gets)-\(buffer.puts)"), field(.descriptors),
+        field(.devices), field(.references), field(.descriptors),
         field(.exporter), field(.inode),
       ]
     }
@@ -247,7 +278,9 @@ enum BufferList {
         identity: buffer.order,
         branch: depth.map { Branch(depth: $0, group: hasChildren ? (group, isOpen) : nil) },
         role: isSuspect(buffer) ? .warning : buffer.state == .live ? .plain : .faint,
-        isError: isSuspect(buffer)
+        isError: isSuspect(buffer),
+        texts: sharing.showsAttachments(of: buffer)
+          ? [:] : [4: proven(buffer.attachments.count)]
       )
       guard isOpen, let depth else { return }
       for id in buffer.attachments {
@@ -290,9 +323,11 @@ enum BufferList {
       var values = child(buffer)
       values[0] = .text(device)
       let isMapped = attachment.isMapped
-      var state = isMapped ? "mapped" : "attached"
-      if attachment.isDynamic { state += " dyn" }
-      if attachment.pins > 0 { state += " pin" }
+      // Only dynamic attachments are pinned: the column has room for what matters.
+      let state =
+        attachment.pins > 0
+        ? (isMapped ? "pinned mapped" : "pinned")
+        : (isMapped ? "mapped" : "attached") + (attachment.isDynamic ? " dyn" : "")
       values[2] = .text(state)
       values[3] = age(attachment.event.time)
       values[5] = .number(UInt64(slots.count))

@@ -7,7 +7,7 @@ enum ListSearch {
     let words = text.lowercased().split(separator: " ").map(String.init)
     if let mappings = list as? MappingList { return matches(words, mappings) }
     return (0..<list.count).filter { row in
-      let line = list.line(row).lowercased()
+      let line = ([list.line(row)] + list.hiddenTexts(row)).joined(separator: " ").lowercased()
       return words.allSatisfy { line.contains($0) }
     }
   }

@@ -28,6 +28,9 @@ protocol RowList {
   var treeColumn: Int? { get }
   /// How deep in a tree it is, and of a group the name by which it is remembered.
   func branch(_ row: Int) -> Branch?
+  /// What a filter finds of a row that has no column: a field by its name, and texts.
+  func hiddenValue(_ row: Int, _ field: String) -> FieldValue?
+  func hiddenTexts(_ row: Int) -> [String]
 }
 
 /// A row's place in a tree.
@@ -47,6 +50,8 @@ extension RowList {
   func isError(_ row: Int) -> Bool { false }
   func branch(_ row: Int) -> Branch? { nil }
   var treeColumn: Int? { nil }
+  func hiddenValue(_ row: Int, _ field: String) -> FieldValue? { nil }
+  func hiddenTexts(_ row: Int) -> [String] { [] }
 
   /// The texts of a row, for search and copying.
   func line(_ row: Int) -> String {
@@ -62,10 +67,10 @@ struct ListRow: FilterExpression.Row {
   func value(_ field: String) -> FieldValue? {
     let columns = list.columns
     let index = columns.firstIndex { $0.name == field || $0.name == field + "_ns" }
-    return index.map { list.value(row, $0) }
+    return list.hiddenValue(row, field) ?? index.map { list.value(row, $0) }
   }
 
-  var texts: [String] { list.columns.indices.map { list.text(row, $0) } }
+  var texts: [String] { list.columns.indices.map { list.text(row, $0) } + list.hiddenTexts(row) }
   var isError: Bool { list.isError(row) }
 }
 
@@ -82,6 +87,10 @@ struct ArrangedList: RowList {
   func identity(_ row: Int) -> UInt64 { base.identity(order[row]) }
   func isError(_ row: Int) -> Bool { base.isError(order[row]) }
   func branch(_ row: Int) -> Branch? { base.branch(order[row]) }
+  func hiddenValue(_ row: Int, _ field: String) -> FieldValue? {
+    base.hiddenValue(order[row], field)
+  }
+  func hiddenTexts(_ row: Int) -> [String] { base.hiddenTexts(order[row]) }
   var treeColumn: Int? { base.treeColumn }
 
   /// The rows that all filters let through, sorted by a column.

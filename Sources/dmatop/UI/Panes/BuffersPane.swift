@@ -13,7 +13,9 @@ extension MonitorView {
     let isFiltered = !state.filters().isEmpty || state.place.errorsOnly
     let empty =
       sharing.bufferEvents == 0
-      ? "the trace has no dma_buf events up to here; kernels from 7.0 on have them"
+      ? state.timeline.hasBuffers
+        ? "no buffer exists yet: the dma_buf events come later"
+        : "the trace has no dma_buf events up to here; kernels from 7.0 on have them"
       : isFiltered ? "nothing matches the filter" : "no buffers"
     drawList(&buffer, upper, list, &state, empty: empty)
     guard lower.height > 1 else { return }
@@ -84,13 +86,17 @@ extension MonitorView {
       (
         "\(begin) by \(who) at \(time(first.time, state)), line \(first.line);"
           + " \(buffer.size) bytes of \(names.exporters.string(buffer.exporter))", .plain
-      ),
-      (
-        "fds \(buffer.descriptors), gets \(buffer.gets), puts \(buffer.puts),"
-          + " mmaps \(buffer.mmaps), vmaps \(buffer.vmaps), kmaps \(buffer.kmaps),"
-          + " CPU accesses \(buffer.openAccesses), moves \(buffer.moves)", .plain
-      ),
+      )
     ]
+    let counts: [(name: String, field: BufferField)] = [
+      ("fds", .descriptors), ("gets", .gets), ("puts", .puts), ("mmaps", .mmaps),
+      ("vmaps", .vmaps), ("kmaps", .kmaps), ("CPU accesses", .accesses), ("moves", .moves),
+    ]
+    // What the trace would not show is left out.
+    let known = counts.compactMap { name, field in
+      field.value(of: buffer, in: state.context).magnitude.map { "\(name) \($0)" }
+    }
+    if !known.isEmpty { lines.append((known.joined(separator: ", "), .plain)) }
     if buffer.outlivesReferences, buffer.isHeld {
       lines.append(
         ("its last known reference was put, and something still holds it", .warning)

@@ -73,7 +73,9 @@ final class OutputFile {
   }
 
   private static func failure(_ path: String) -> CommandError {
-    CommandError("\((path == "-" ? "standard output" : displayName(path))): \(String(cString: strerror(errno)))")
+    CommandError(
+      "\((path == "-" ? "standard output" : displayName(path))): \(String(cString: strerror(errno)))"
+    )
   }
 
   // MARK: Writing

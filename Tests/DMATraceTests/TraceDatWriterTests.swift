@@ -248,7 +248,7 @@ import Testing
     var writer = try TraceDatWriter()
     try writer.write(batch, names: names)
     #expect(writer.losses.cut == 2)
-    #expect(writer.losses.skipped == 1)
+    #expect(writer.losses.skipped == 2)
     let file = try finish(&writer, names)
     #expect(file.pageSize == 131_072 || file.pageSize == 65536)
     let record = try #require(file.records[0]?.first)

@@ -21,7 +21,10 @@ public struct PerfDataReader: TraceReader {
     var head = Array(source.head.prefix(16))
     if isBigEndian { head.reverse() }
     guard head.count == 16 else {
-      throw TraceError(path: source.name, problem: "is damaged: its header is cut off at byte \(head.count)")
+      throw TraceError(
+        path: source.name,
+        problem: "is damaged: its header is cut off at byte \(head.count)"
+      )
     }
     let isPipe = (isBigEndian ? head[0] : head[8]) == 16
     isLive = isPipe && source.isLive

@@ -347,7 +347,9 @@ struct TraceDatFile {
     var offset = start
     for _ in 0..<Self.maximumSections where offset < bytes.size {
       var head = MetadataReader(bytes, at: offset, isBigEndian: isBigEndian)
-      guard head.left >= 16 else { return note("cut off at byte \(bytes.size), in its last section") }
+      guard head.left >= 16 else {
+        return note("cut off at byte \(bytes.size), in its last section")
+      }
       guard let id = try? head.u16(), let flags = try? head.u16(), (try? head.u32()) != nil,
         let size = try? head.u64(), id <= 64, flags <= 1
       else { return }

@@ -386,7 +386,7 @@ struct TraceDatBuilder {
       option.string("local")
       option.put(UInt64(pageSize), 4)
       option.put(UInt64(buffer.cpus.count), 4)
-      if compression == .none { file.align(4096) }
+      file.align(4096)
       for (cpu, items) in buffer.cpus.enumerated() {
         let data = pages(items, start: buffer.start)
         var body = data
@@ -408,7 +408,7 @@ struct TraceDatBuilder {
         option.put(UInt64(file.bytes.count), 8)
         option.put(UInt64(compression == .none ? body.count : body.count - 4), 8)
         file.put(body)
-        if compression == .none { file.align(4096) }
+        file.align(4096)
       }
       file.set(UInt64(file.bytes.count - sizePlace - 8), 8, at: sizePlace)
       bufferOptions.append(option.bytes)

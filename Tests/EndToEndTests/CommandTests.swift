@@ -179,7 +179,7 @@ import Testing
       "lint", "--devices", directory + "/devices.txt", directory + "/trace.txt",
     ])
     let lines = result.output.split(separator: "\n")
-    let first = try #require(lines.firstIndex { $0.contains("[DMA019") })
+    let first = try #require(lines.firstIndex { $0.contains("[DMA016") })
     let mapped = try #require(lines[first...].first { $0.contains("mapped in line ") })
     let number = lines[first].split(separator: ":")[1]
     #expect(!mapped.contains("mapped in line \(number) "), "\(mapped)")

@@ -1,3 +1,4 @@
+import DMATrace
 import Glibc
 
 /// Runs dmatop and other tools on the same captures and prints the ratios of their CPU times.
@@ -88,7 +89,9 @@ enum CompareBenchmark {
 
   /// Writes a perf.data whose samples are those of another one many times over.
   private static func repeatRecords(of source: String, _ times: Int, into path: String) -> Bool {
-    guard let bytes = read(source), bytes.count > 104 else { return false }
+    guard let bytes = try? FileBytes.read(source, limit: 64 << 20), bytes.count > 104 else {
+      return false
+    }
     func word(_ place: Int) -> Int {
       bytes.withUnsafeBytes {
         Int(truncatingIfNeeded: $0.loadUnaligned(fromByteOffset: place, as: UInt64.self))
@@ -205,19 +208,6 @@ enum CompareBenchmark {
     defer { for argument in arguments { free(argument) } }
     var child: pid_t = 0
     return posix_spawnp(&child, words[0], &actions, nil, arguments, environ) == 0 ? child : nil
-  }
-
-  private static func read(_ path: String) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count <= 0 { return bytes }
-      bytes += buffer[..<count]
-    }
   }
 
   private static func write(_ bytes: [UInt8], _ path: String) -> Bool {

@@ -305,6 +305,12 @@ extension TextDecoder {
     _ fields: inout Fields
   ) -> Bool {
     fields.keys.insert(.direction)
+    guard Self.direction(&cursor, &event) else { return fail("dir is no direction") }
+    return isEnded(cursor) || fail("dir is no direction")
+  }
+
+  /// The name or number of a direction.
+  static func direction(_ cursor: inout Cursor, _ event: inout DMAEvent) -> Bool {
     if cursor.skip("TO_DEVICE") {
       event.direction = .toDevice
     } else if cursor.skip("FROM_DEVICE") {
@@ -321,9 +327,9 @@ extension TextDecoder {
         event.flags.insert(.noDirection)
       }
     } else {
-      return fail("dir is no direction")
+      return false
     }
-    return isEnded(cursor) || fail("dir is no direction")
+    return true
   }
 
   /// `nents=2/3` or `full_nents=3`.

@@ -47,7 +47,7 @@ public struct MergedReader: TraceReader {
 
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     batch.removeAll()
-    while !isFull(batch) {
+    while !TextDecoder.isFull(batch) {
       var best: Int?
       for index in sources.indices {
         guard try fill(index) else { continue }
@@ -62,11 +62,6 @@ public struct MergedReader: TraceReader {
     }
     summarise()
     return !batch.events.isEmpty
-  }
-
-  private func isFull(_ batch: EventBatch) -> Bool {
-    batch.events.count >= TextDecoder.batchEvents || batch.payload.count >= TextDecoder.batchWords
-      || batch.text.count >= TextDecoder.batchText
   }
 
   /// Makes sure that an event of a source is at hand.
@@ -108,11 +103,12 @@ public struct MergedReader: TraceReader {
   // MARK: Names
 
   private mutating func translate(_ event: inout DMAEvent, _ index: Int) {
-    let their = sources[index].reader.names
+    // Asked for its names only when one is new: a copy of all tables for each event would cost more.
+    let their = sources[index].reader
     event.device = DeviceID(
       rawValue: Self.number(
         event.device.rawValue,
-        their.devices,
+        their.names.devices,
         &sources[index].devices,
         &names.devices
       )
@@ -120,37 +116,60 @@ public struct MergedReader: TraceReader {
     event.driver = DriverID(
       rawValue: Self.number(
         event.driver.rawValue,
-        their.drivers,
+        their.names.drivers,
         &sources[index].drivers,
         &names.drivers
       )
     )
-    event.task = Self.number(event.task, their.tasks, &sources[index].tasks, &names.tasks)
+    event.task = Self.number(event.task, their.names.tasks, &sources[index].tasks, &names.tasks)
     if event.site != NameTable.unknown { translateSite(&event, their, index) }
     if event.stack != StackTable.none { translateStack(&event, their, index) }
   }
 
-  private mutating func translateSite(_ event: inout DMAEvent, _ their: TraceNames, _ index: Int) {
+  private mutating func translateSite(
+    _ event: inout DMAEvent,
+    _ their: any TraceReader,
+    _ index: Int
+  ) {
     let site = event.site
     if event.kind.isBuffer {
-      event.site = Self.number(site, their.exporters, &sources[index].exporters, &names.exporters)
+      event.site = Self.number(
+        site,
+        their.names.exporters,
+        &sources[index].exporters,
+        &names.exporters
+      )
     } else if event.kind.isFence {
-      event.site = Self.number(site, their.timelines, &sources[index].timelines, &names.timelines)
+      event.site = Self.number(
+        site,
+        their.names.timelines,
+        &sources[index].timelines,
+        &names.timelines
+      )
     } else if event.kind.isChannel {
-      event.site = Self.number(site, their.channels, &sources[index].channels, &names.channels)
+      event.site = Self.number(
+        site,
+        their.names.channels,
+        &sources[index].channels,
+        &names.channels
+      )
     } else {
-      event.site = Self.number(site, their.symbols, &sources[index].symbols, &names.symbols)
+      event.site = Self.number(site, their.names.symbols, &sources[index].symbols, &names.symbols)
     }
   }
 
-  private mutating func translateStack(_ event: inout DMAEvent, _ their: TraceNames, _ index: Int) {
+  private mutating func translateStack(
+    _ event: inout DMAEvent,
+    _ their: any TraceReader,
+    _ index: Int
+  ) {
     let number = Int(event.stack)
     while sources[index].stacks.count <= number { sources[index].stacks.append(.max) }
     if sources[index].stacks[number] == .max {
       var frames: [UInt32] = []
-      for frame in their.stacks[event.stack] {
+      for frame in their.names.stacks[event.stack] {
         frames.append(
-          Self.number(frame, their.symbols, &sources[index].symbols, &names.symbols)
+          Self.number(frame, their.names.symbols, &sources[index].symbols, &names.symbols)
         )
       }
       sources[index].stacks[number] = names.stacks.intern(frames)
@@ -160,7 +179,7 @@ public struct MergedReader: TraceReader {
 
   private static func number(
     _ number: UInt32,
-    _ their: NameTable,
+    _ their: @autoclosure () -> NameTable,
     _ known: inout [UInt32],
     _ table: inout NameTable
   ) -> UInt32 {
@@ -168,7 +187,7 @@ public struct MergedReader: TraceReader {
     let place = Int(number)
     while known.count <= place { known.append(.max) }
     if known[place] == .max {
-      known[place] = their[number].withUnsafeBufferPointer { table.intern($0) }
+      known[place] = their()[number].withUnsafeBufferPointer { table.intern($0) }
     }
     return known[place]
   }

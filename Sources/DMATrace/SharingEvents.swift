@@ -376,23 +376,6 @@ extension TextDecoder {
 
   private func sharingDirection(_ cursor: inout Cursor, _ event: inout DMAEvent) -> Bool {
     _ = cursor.skip("DMA_")
-    if cursor.skip("TO_DEVICE") {
-      event.direction = .toDevice
-    } else if cursor.skip("FROM_DEVICE") {
-      event.direction = .fromDevice
-    } else if cursor.skip("BIDIRECTIONAL") {
-      event.direction = .bidirectional
-    } else if cursor.skip("NONE") {
-      event.direction = .none
-    } else if let number = cursor.number() {
-      if let direction = Direction(rawValue: UInt8(exactly: number) ?? 0xff) {
-        event.direction = direction
-      } else {
-        event.flags.insert(.noDirection)
-      }
-    } else {
-      return false
-    }
-    return true
+    return Self.direction(&cursor, &event)
   }
 }

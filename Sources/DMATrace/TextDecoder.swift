@@ -69,7 +69,7 @@ struct TextDecoder {
     let end = base + bytes.count
     var line = base
     var search = base + min(searched, bytes.count)
-    while search < end, !isFull(batch),
+    while search < end, !Self.isFull(batch),
       let newline = memchr(search, 0x0a, end - search)
     {
       let stop = UnsafePointer(newline.assumingMemoryBound(to: UInt8.self))
@@ -81,9 +81,9 @@ struct TextDecoder {
   }
 
   @inline(__always)
-  func isFull(_ batch: EventBatch) -> Bool {
-    batch.events.count >= Self.batchEvents || batch.payload.count >= Self.batchWords
-      || batch.text.count >= Self.batchText
+  static func isFull(_ batch: borrowing EventBatch) -> Bool {
+    batch.events.count >= batchEvents || batch.payload.count >= batchWords
+      || batch.text.count >= batchText
   }
 
   /// Decodes one line, given without its line feed.

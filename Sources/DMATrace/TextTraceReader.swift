@@ -107,7 +107,7 @@ public struct TextTraceReader: TraceReader {
     if !started, source.ended || !source.head.isEmpty { try checkStart() }
     while !done, failure == nil {
       lines(&batch)
-      if decoder.isFull(batch) {
+      if TextDecoder.isFull(batch) {
         decoder.finish(&batch, holding: true)
         return true
       }
@@ -167,7 +167,7 @@ public struct TextTraceReader: TraceReader {
     let bytes = source.bytes
     let count = decoder.decodeLines(bytes, searched: searched, into: &batch)
     consume(count)
-    if decoder.isFull(batch) { return }
+    if TextDecoder.isFull(batch) { return }
     searched = bytes.count - count
     if searched > ByteSource.maximumLine {
       tooLong(source.bytes)

@@ -101,7 +101,7 @@ public struct PerfDataReader: TraceReader {
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.text.begin(&batch)
     var left = Self.patience
-    while left > 0, !decoder.text.isFull(batch), let stream = try nextStream() {
+    while left > 0, !TextDecoder.isFull(batch), let stream = try nextStream() {
       if let formats = stream.takeTracingData() { learn(formats, stream) }
       take(stream, &batch)
       left -= 1
@@ -110,7 +110,7 @@ public struct PerfDataReader: TraceReader {
         return true
       }
     }
-    let isEnd = left > 0 && !decoder.text.isFull(batch)
+    let isEnd = left > 0 && !TextDecoder.isFull(batch)
     decoder.text.finish(&batch, holding: !isEnd)
     if isEnd, !isDone {
       isDone = true

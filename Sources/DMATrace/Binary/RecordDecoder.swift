@@ -24,12 +24,9 @@ struct RecordDecoder {
   private var symbols: SymbolTable?
   private var symbolText: [UInt8]
   private var symbolCache: [UInt64: UInt32] = [:]
-  private var scratch: [UInt8] = []
+  private var scratch = TextBuffer()
   /// Callers of the mapping-error hook by address.
   private var callers = [Caller](repeating: Caller(), count: 256)
-  /// Records that are broken, and why the first one is.
-  private(set) var brokenRecords: UInt64 = 0
-  private(set) var firstBroken: (record: UInt64, reason: StaticString)?
   /// Records seen.
   var recordCount: UInt64 = 0
 
@@ -200,8 +197,6 @@ struct RecordDecoder {
   }
 
   private mutating func broken(_ reason: StaticString, _ cpu: UInt32) {
-    brokenRecords &+= 1
-    if firstBroken == nil { firstBroken = (recordCount, reason) }
     text.stacks.forget(cpu: cpu)
     text.summary.malformedLines &+= 1
     if text.summary.malformed.count < 10 {
@@ -246,15 +241,12 @@ struct RecordDecoder {
     let address = value(record, plan.pointee.caller)
     let slot = Int(truncatingIfNeeded: (address &* 0x9e37_79b9_7f4a_7c15) >> 56)
     if callers[slot].address != address || callers[slot].site == NameTable.unknown {
-      var name: [UInt8] = []
-      if !symbolise(address, withOffset: true, into: &name) {
-        name.append(contentsOf: "0x".utf8)
-        SymbolTable.append(hex: address, to: &name)
-      }
-      let count = name.count
-      name.append(contentsOf: repeatElement(0, count: ByteSource.padding))
+      var name = TextBuffer()
+      appendSymbol(address, withOffset: true, to: &name)
+      let count = name.bytes.count
+      name.append(repeatElement(0, count: ByteSource.padding))
       var asked = DMAEvent(.mappingError)
-      name.withUnsafeBufferPointer {
+      name.bytes.withUnsafeBufferPointer {
         text.caller(UnsafeBufferPointer(rebasing: $0[..<count]), &asked)
       }
       callers[slot] = Caller(address: address, site: asked.site, kind: asked.caller)
@@ -478,26 +470,26 @@ struct RecordDecoder {
   /// The number of the symbol at an address, without its offset; the address when nobody knows it.
   private mutating func symbol(_ address: UInt64) -> UInt32 {
     if let known = symbolCache[address] { return known }
-    var name: [UInt8] = []
-    if !symbolise(address, withOffset: false, into: &name) {
-      name.append(contentsOf: "0x".utf8)
-      SymbolTable.append(hex: address, to: &name)
-    }
-    let number = name.withUnsafeBufferPointer { text.names.symbols.intern($0) }
+    var name = TextBuffer()
+    appendSymbol(address, withOffset: false, to: &name)
+    let number = name.bytes.withUnsafeBufferPointer { text.names.symbols.intern($0) }
     if symbolCache.count < Self.maximumSymbols { symbolCache[address] = number }
     return number
   }
 
-  private mutating func symbolise(
+  /// Appends the symbol at an address; the address when nobody knows it.
+  private mutating func appendSymbol(
     _ address: UInt64,
     withOffset: Bool,
-    into name: inout [UInt8]
-  ) -> Bool {
+    to name: inout TextBuffer
+  ) {
     if symbols == nil {
       symbols = SymbolTable(symbolText)
       symbolText = []
     }
-    return symbols?.append(address, withOffset: withOffset, to: &name) ?? false
+    if symbols?.append(address, withOffset: withOffset, to: &name) == true { return }
+    name.append("0x")
+    name.append(hex: address)
   }
 
   /// Spells a record out and reads that as a line.
@@ -508,23 +500,23 @@ struct RecordDecoder {
     _ event: inout DMAEvent,
     _ batch: inout EventBatch
   ) {
-    scratch.removeAll(keepingCapacity: true)
+    var line = TextBuffer()
+    swap(&line, &scratch)
+    line.removeAll()
     for field in plan.lineFields {
-      guard append(field, record, length) else {
+      guard append(field, record, length, to: &line) else {
         broken("a field reaches beyond the record", event.cpu)
         return
       }
     }
-    if scratch.last == 0x20 { scratch.removeLast() }
-    let count = scratch.count
-    scratch.append(contentsOf: repeatElement(0, count: ByteSource.padding))
+    let count = line.bytes.count
+    line.append(repeatElement(0, count: ByteSource.padding))
     var result = LineResult.foreign
-    // The line is read while the scratch is lent out: the decoder does not look at it.
-    let line = scratch
-    line.withUnsafeBufferPointer { bytes in
+    line.bytes.withUnsafeBufferPointer { bytes in
       let start = bytes.baseAddress!
       result = text.otherEvent(plan.code, Cursor(start, start + count), &event, &batch)
     }
+    scratch = line
     switch result {
     case .foreign: text.summary.foreignEvents &+= 1
     case .malformed: broken(text.problem, event.cpu)
@@ -532,32 +524,33 @@ struct RecordDecoder {
     }
   }
 
-  /// Appends `name=value `.
+  /// Appends `name=value`, behind a blank when something stands before it.
   private mutating func append(
     _ line: RecordPlan.LineField,
     _ record: UnsafePointer<UInt8>,
-    _ length: Int
+    _ length: Int,
+    to text: inout TextBuffer
   ) -> Bool {
     let field = line.field
     guard field.offset + field.size <= length else { return false }
+    if !text.isEmpty { text.append(" ") }
     switch line.style {
     case .place:
-      scratch.append(UInt8(ascii: "("))
-      appendSymbol(integer(record, field.offset, field.size))
-      scratch.append(UInt8(ascii: ")"))
+      text.append("(")
+      appendSymbol(integer(record, field.offset, field.size), withOffset: true, to: &text)
+      text.append(")")
     case .symbol:
-      scratch.append(contentsOf: line.opening)
-      appendSymbol(integer(record, field.offset, field.size))
+      text.append(line.opening)
+      appendSymbol(integer(record, field.offset, field.size), withOffset: true, to: &text)
     case .unsigned:
-      scratch.append(contentsOf: line.opening)
-      scratch.append(UInt8(ascii: "0"))
-      scratch.append(UInt8(ascii: "x"))
-      SymbolTable.append(hex: integer(record, field.offset, field.size), to: &scratch)
+      text.append(line.opening)
+      text.append("0x")
+      text.append(hex: integer(record, field.offset, field.size))
     case .signed:
-      scratch.append(contentsOf: line.opening)
+      text.append(line.opening)
       let shift = UInt64(64 - 8 * field.size)
       let bits = integer(record, field.offset, field.size) << shift
-      scratch.append(contentsOf: String(Int64(bitPattern: bits) >> Int64(shift)).utf8)
+      text.append(string: String(Int64(bitPattern: bits) >> Int64(shift)))
     case .text, .quoted:
       var offset = field.offset
       var room = field.size == 0 ? length - offset : field.size
@@ -566,28 +559,17 @@ struct RecordDecoder {
         guard let range = range(record, length, line.slot) else { return false }
         (offset, room) = range
       }
-      scratch.append(contentsOf: line.opening)
-      if line.style == .quoted { scratch.append(UInt8(ascii: "\"")) }
+      text.append(line.opening)
+      if line.style == .quoted { text.append("\"") }
       var index = 0
       while index < room, record[offset + index] != 0 {
         // A line end would end the line that this becomes.
-        scratch.append(record[offset + index] == 0x0a ? 0x20 : record[offset + index])
+        text.append(byte: record[offset + index] == 0x0a ? 0x20 : record[offset + index])
         index += 1
       }
-      if line.style == .quoted { scratch.append(UInt8(ascii: "\"")) }
+      if line.style == .quoted { text.append("\"") }
     }
-    scratch.append(0x20)
     return true
-  }
-
-  private mutating func appendSymbol(_ address: UInt64) {
-    var name: [UInt8] = []
-    if symbolise(address, withOffset: true, into: &name) {
-      scratch.append(contentsOf: name)
-    } else {
-      scratch.append(contentsOf: "0x".utf8)
-      SymbolTable.append(hex: address, to: &scratch)
-    }
   }
 
   // MARK: Losses

@@ -117,7 +117,8 @@ final class RingBufferStream {
     layout: RingBufferLayout,
     compression: BlockCompression,
     budget: MemoryBudget,
-    streams: Int
+    streams: Int,
+    at mark: Mark? = nil
   ) {
     self.cpu = cpu
     self.source = source
@@ -155,7 +156,7 @@ final class RingBufferStream {
       chunksLeft = Int(count)
       next = start + 4
     }
-    advance()
+    if let mark { resume(at: mark) } else { advance() }
   }
 
   deinit {
@@ -454,8 +455,8 @@ final class RingBufferStream {
     )
   }
 
-  /// Goes back to a mark of a stream of the same bytes.
-  func resume(at mark: Mark) {
+  /// Goes to a mark of another stream of the same bytes.
+  private func resume(at mark: Mark) {
     isDone = mark.isDone
     guard !isDone, mark.hasPage else { return }
     next = mark.block

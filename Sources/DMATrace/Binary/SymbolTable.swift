@@ -1,3 +1,5 @@
+import DMADebugCore
+
 /// The kernel's symbols by address, from the text of `/proc/kallsyms`.
 struct SymbolTable: Sendable {
   /// A symbol; its name stands in ``text``.
@@ -59,7 +61,7 @@ struct SymbolTable: Sendable {
   /// Appends what `%pS` prints, `name+0x1c/0x120 [module]`, or the bare name.
   ///
   /// - Returns: `false` when no symbol is there; nothing is appended then.
-  func append(_ address: UInt64, withOffset: Bool, to name: inout [UInt8]) -> Bool {
+  func append(_ address: UInt64, withOffset: Bool, to name: inout TextBuffer) -> Bool {
     var low = 0
     var high = symbols.count
     while low < high {
@@ -76,27 +78,18 @@ struct SymbolTable: Sendable {
     let symbol = symbols[index]
     let whole = text[Int(symbol.name)..<Int(symbol.name + symbol.length)]
     let tab = whole.firstIndex(of: 0x09)
-    name.append(contentsOf: whole[..<(tab ?? whole.endIndex)])
+    name.append(whole[..<(tab ?? whole.endIndex)])
     if withOffset {
-      name.append(contentsOf: "+0x".utf8)
-      Self.append(hex: address - place, to: &name)
-      name.append(contentsOf: "/0x".utf8)
-      Self.append(hex: next - place, to: &name)
+      name.append("+0x")
+      name.append(hex: address - place)
+      name.append("/0x")
+      name.append(hex: next - place)
     }
     // `%ps` of a stack goes without the module, as in the kernel's own text.
     if let tab, withOffset {
-      name.append(0x20)
-      name.append(contentsOf: whole[(tab + 1)...])
+      name.append(" ")
+      name.append(whole[(tab + 1)...])
     }
     return true
-  }
-
-  static func append(hex value: UInt64, to bytes: inout [UInt8]) {
-    var shift = max(0, 60 - value.leadingZeroBitCount / 4 * 4)
-    while shift >= 0 {
-      let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 0xf
-      bytes.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-      shift -= 4
-    }
   }
 }

@@ -48,8 +48,18 @@ public struct TraceDatReader: TraceReader {
     if file.clock.multiplier == 0, ticks.contains(String(decoding: file.clockName, as: UTF8.self)) {
       decoder.text.summary.clock = .ticks
     }
+    streams = Self.streams(of: file)
+    fillHeap()
+  }
+
+  /// The records of all CPUs and buffers, from their beginning or from marks on.
+  private static func streams(
+    of file: TraceDatFile,
+    at marks: [RingBufferStream.Mark]? = nil
+  ) -> [RingBufferStream] {
     let budget = MemoryBudget()
     let count = file.buffers.reduce(0) { $0 + $1.streams.count }
+    var streams: [RingBufferStream] = []
     for buffer in file.buffers {
       for stream in buffer.streams {
         streams.append(
@@ -61,12 +71,13 @@ public struct TraceDatReader: TraceReader {
             layout: file.layout(of: buffer),
             compression: buffer.isPacked ? file.compression : .none,
             budget: budget,
-            streams: count
+            streams: count,
+            at: marks?[streams.count]
           )
         )
       }
     }
-    fillHeap()
+    return streams
   }
 
   public var names: TraceNames {
@@ -147,7 +158,7 @@ public struct TraceDatReader: TraceReader {
         left -= 1
         if stream.isDone { break }
         entry.time = time(of: top.stream)
-      } while entry.isBefore(limit) && left > 0 && !decoder.text.isFull(batch)
+      } while entry.isBefore(limit) && left > 0 && !TextDecoder.isFull(batch)
       if stream.isDone {
         if let last = heap.popLast(), !heap.isEmpty {
           heap[0] = last
@@ -157,7 +168,7 @@ public struct TraceDatReader: TraceReader {
         heap[0] = entry
         sink(0)
       }
-      if left == 0 || decoder.text.isFull(batch) {
+      if left == 0 || TextDecoder.isFull(batch) {
         decoder.text.finish(&batch, holding: true)
         return true
       }
@@ -196,13 +207,15 @@ extension TraceDatReader: RewindableReader {
   }
 
   public func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader {
-    var reader = TraceDatReader(file)
-    let names = decoder.text.names
-    if let state = mark.decoder { reader.decoder.text = state }
-    reader.decoder.text.names = names
+    // Tasks, symbols and names that are known by now serve as well.
+    var reader = self
+    if let state = mark.decoder {
+      reader.decoder.text = state
+      reader.decoder.text.names = names
+    }
     reader.decoder.recordCount = mark.records
     reader.isDone = mark.done
-    for (stream, place) in zip(reader.streams, mark.streams) { stream.resume(at: place) }
+    reader.streams = Self.streams(of: file, at: mark.streams)
     reader.fillHeap()
     return reader
   }

@@ -1,4 +1,6 @@
 import ArgumentParser
+import DMADebugCore
+import DMAExport
 import DMASimulator
 import DMATrace
 import Glibc
@@ -20,7 +22,7 @@ struct Dmatop: ParsableCommand {
         trace-cmd report | dmatop stat -
         dmatop sim nvme --fault unmap-size@once --headless
       """,
-    version: "0.1.0",
+    version: Version.string,
     subcommands: [
       ReplayCommand.self, LogCommand.self, FSCommand.self, StatCommand.self, DumpCommand.self,
       ConvertCommand.self, LintCommand.self, DiffCommand.self, RulesCommand.self,

@@ -7,12 +7,19 @@ import Testing
     "DMADebugCore": [],
     "DMATrace": ["DMADebugCore", "Glibc", "CSQLite", "CZlib", "CZstd"],
     "DMASimulator": ["DMADebugCore"],
-    "DMATimeline": ["DMADebugCore", "DMATrace", "DMASimulator", "Glibc"],
-    "DMALint": ["DMADebugCore", "DMATrace", "TOMLKit", "FoundationEssentials"],
+    "DMAReplay": ["DMADebugCore", "DMATrace", "DMASimulator", "Glibc"],
+    "DMALint": [
+      "DMADebugCore", "DMATrace", "DMAReplay", "Glibc", "TOMLKit", "FoundationEssentials",
+    ],
+    "DMAExport": ["DMADebugCore", "DMATrace", "DMAReplay", "DMALint", "Glibc"],
     "TerminalKit": ["CTerminal", "Glibc"],
+    "DMAMonitor": [
+      "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
+      "TerminalKit", "Glibc", "TOMLKit",
+    ],
     "dmatop": [
-      "DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint", "TerminalKit",
-      "ArgumentParser", "Dispatch", "Glibc", "TOMLKit",
+      "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
+      "DMAMonitor", "TerminalKit", "ArgumentParser", "Dispatch", "Glibc",
     ],
   ]
 

@@ -5,14 +5,18 @@ import PackageDescription
 // The fuzzer's entry point links only with the fuzzer's runtime: scripts/fuzz asks for it.
 let wantsFuzzer = ProcessInfo.processInfo.environment["DMATOP_FUZZ"] != nil
 
+// The Makefile states the commit; without it `dmatop --version` says that it is unknown.
+let revision = (ProcessInfo.processInfo.environment["DMATOP_REVISION"] ?? "unknown")
+  .filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+
 let package = Package(
   name: "dmatop",
   products: [
     .executable(name: "dmatop", targets: ["dmatop"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
   ],
   targets: [
     // The machine: events in, state and reports out. Standard library only.
@@ -56,12 +60,17 @@ let package = Package(
         "TerminalKit", .product(name: "TOMLKit", package: "TOMLKit"),
       ]
     ),
+    // The commit that was built.
+    .target(
+      name: "CRevision",
+      cSettings: [.define("DMATOP_REVISION", to: "\"\(revision)\"")]
+    ),
     // The command line.
     .executableTarget(
       name: "dmatop",
       dependencies: [
         "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
-        "DMAMonitor", "TerminalKit",
+        "DMAMonitor", "TerminalKit", "CRevision",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),

@@ -5,14 +5,14 @@ import Testing
 @Suite struct ImportRulesTests {
   private static let allowed: [String: Set<String>] = [
     "DMADebugCore": [],
-    "DMATrace": ["DMADebugCore", "Glibc", "CSQLite", "CZlib", "CZstd"],
+    "DMATrace": ["DMADebugCore", "Glibc", "Synchronization", "CSQLite", "CZlib", "CZstd"],
     "DMASimulator": ["DMADebugCore"],
     "DMATimeline": ["DMADebugCore", "DMATrace", "DMASimulator", "Glibc"],
     "DMALint": ["DMADebugCore", "DMATrace", "TOMLKit", "FoundationEssentials"],
     "TerminalKit": ["CTerminal", "Glibc"],
     "dmatop": [
       "DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint", "TerminalKit",
-      "ArgumentParser", "Dispatch", "Glibc", "TOMLKit",
+      "ArgumentParser", "Dispatch", "Glibc", "Synchronization", "TOMLKit",
     ],
   ]
 

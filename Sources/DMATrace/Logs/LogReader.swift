@@ -82,6 +82,9 @@ public struct LogReader {
   /// How many bytes were read, and how many there are when that is known.
   public var progress: (read: UInt64, total: UInt64?) { (lines.used, lines.source.totalSize) }
 
+  /// Whether the next record may have to be waited for.
+  public var mayWait: Bool { nextReady >= ready.count && !hasEnded && lines.mayWait }
+
   /// The next record, in the order in which their blocks end.
   ///
   /// - Returns: `nil` at the end of the log.

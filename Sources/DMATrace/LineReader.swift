@@ -27,8 +27,8 @@ struct LineReader {
 
   /// Whether the next line may have to be waited for.
   var mayWait: Bool {
-    guard source.isLive, !source.ended, !source.hasMore(within: 0) else { return false }
-    return !source.bytes.dropFirst(pending).contains(0x0a)
+    guard source.isLive, !source.ended else { return false }
+    return !source.bytes.dropFirst(pending).contains(0x0a) && !source.hasMore(within: 0)
   }
 
   /// The next line without its line end, as a cursor over the buffer of the source: valid until the

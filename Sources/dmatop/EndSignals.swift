@@ -6,7 +6,9 @@ import Synchronization
 /// SIGINT, SIGTERM and SIGHUP: the first one ends the input, so that what was read is not lost; a
 /// second one ends the program at once. The monitor has handlers of its own.
 enum EndSignals {
-  private static let names: KeyValuePairs = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"]
+  private static let names: KeyValuePairs = [
+    SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP",
+  ]
   /// A signal that comes so soon after the first one is the same wish: timeout(1) sends to the
   /// process and then to its group.
   private static let echo = 250_000_000

@@ -145,12 +145,13 @@ enum DraftRemoval {
   /// Drafts at a time; of more than that some would stay.
   private static let places = 16
   // A handler reads it, at any time: a place is filled last and emptied first.
-  nonisolated(unsafe) private static let drafts: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> =
-    {
-      let drafts = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: places)
-      drafts.initialize(repeating: nil, count: places)
-      return drafts
-    }()
+  nonisolated(unsafe) private static let drafts:
+    UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> =
+      {
+        let drafts = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: places)
+        drafts.initialize(repeating: nil, count: places)
+        return drafts
+      }()
 
   /// Gets ready for ``removeAll()``; call it before a handler is installed.
   static func prepare() { _ = drafts }

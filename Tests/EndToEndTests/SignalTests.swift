@@ -87,19 +87,19 @@ import Testing
   @Test func aSecondSignalEndsAtOnce() throws {
     let result = try shell(
       """
-      mkfifo $d/slow; exec 4<>$d/slow
-      start dmatop convert $d/in -o $d/x.txt --with $d/slow
+      mkfifo $d/full; exec 5<>$d/full
+      head -c 65536 /dev/zero >&5
+      # What it says of the last line is not taken, so it does not come to its end.
+      dmatop convert $d/in -o $d/x.txt >$d/out 2>$d/full & p=$!
+      { cat \(Self.trace); printf 'x-1 [000] ..... 9.0: dma_unmap'; } >&3
       handled; sleep 0.5
-      # A program that does not come to its end: it is stopped between the two.
-      kill -STOP $p; kill -INT $p; sleep 0.4; kill -CONT $p
-      sleep 0.1
-      kill -TERM $p 2>/dev/null
-      ended; ls $d
+      kill -INT $p; sleep 0.5; ls $d | grep -c 'x.txt\\.'
+      kill -TERM $p; wait $p; echo $?
+      ls $d | grep -c 'x.txt'
       """
     )
-    #expect(result.output.contains("status 1"))
-    #expect(!result.output.contains("x.txt"))
-    // Its output is not taken: it is in the middle of the result, and a draft is there.
+    #expect(result.output == "1\n143\n0\n")
+    // Nor is its output here.
     let blocked = try shell(
       """
       mkfifo $d/full; exec 5<>$d/full

@@ -32,6 +32,7 @@ struct Dmatop: ParsableCommand {
   static func main() {
     do {
       var command = try parseAsRoot()
+      if let command = command as? any FileCommand { try command.files().check() }
       try command.run()
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
@@ -45,8 +46,8 @@ struct Dmatop: ParsableCommand {
       fail(error.description)
     } catch {
       let isHelp = exitCode(for: error) == .success
-      let text = fullMessage(for: error) + "\n"
-      BufferedOutput.write(Array(text.utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+      let text = fullMessage(for: error)
+      if isHelp { StandardOutput.write(text + "\n") } else { StandardError.write(text) }
       Glibc.exit(isHelp ? 0 : 2)
     }
   }

@@ -3,7 +3,7 @@ import DMADebugCore
 import DMATimeline
 
 /// `dmatop dump`
-struct DumpCommand: ParsableCommand {
+struct DumpCommand: FileCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text
     case json
@@ -59,7 +59,17 @@ struct DumpCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Only what matches.", valueName: "expression"))
   var filter: String?
 
+  /// What `--csv-raw` does, for all commands that have it.
+  static let rawHelp: String =
+    "CSV with all text as it is in the trace. Without it control characters are escaped, and an"
+    + " apostrophe stands before text that a spreadsheet would take for a formula: that begins"
+    + " with =, +, - or @."
+
+  @Flag(help: ArgumentHelp(rawHelp))
+  var csvRaw = false
+
   func validate() throws {
+    if csvRaw && format != .csv { throw ValidationError("--csv-raw is for --format csv.") }
     if events && buffers {
       throw ValidationError("--events and --buffers are two questions: ask one.")
     }
@@ -67,6 +77,8 @@ struct DumpCommand: ParsableCommand {
       throw ValidationError("--sort does not go with --events: they stream in their own order.")
     }
   }
+
+  func files() -> RunFiles { moment.files }
 
   func run() throws {
     if events {
@@ -97,7 +109,8 @@ struct DumpCommand: ParsableCommand {
     var writer = RowWriter(
       format,
       schema: "dmatop.mappings/1",
-      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+      columns: fields.map { ($0.rawValue, $0.isNumeric) },
+      csv: CSVEncoder(isRaw: csvRaw)
     )
     writer.begin()
     for slot in slots {
@@ -159,7 +172,8 @@ struct DumpCommand: ParsableCommand {
     var writer = RowWriter(
       format,
       schema: "dmatop.buffers/1",
-      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+      columns: fields.map { ($0.rawValue, $0.isNumeric) },
+      csv: CSVEncoder(isRaw: csvRaw)
     )
     writer.begin()
     for buffer in buffers { writer.add(fields.map { $0.value(of: buffer, in: context) }) }
@@ -175,11 +189,16 @@ struct DumpCommand: ParsableCommand {
     var writer = RowWriter(
       format,
       schema: "dmatop.events/1",
-      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+      columns: fields.map { ($0.rawValue, $0.isNumeric) },
+      csv: CSVEncoder(isRaw: csvRaw)
     )
     writer.begin()
     var dropped: [Report] = []
-    var encoder = EventRowEncoder(format == .csv ? .csv : .json, fields: fields)
+    var encoder = EventRowEncoder(
+      format == .csv ? .csv : .json,
+      fields: fields,
+      csv: CSVEncoder(isRaw: csvRaw)
+    )
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
       if replay.engine.hasReports {
         replay.takeReports(&dropped)

@@ -24,7 +24,7 @@ import Testing
   }
 
   private static func run(_ directory: String, _ command: String) throws -> Program.Result {
-    try Program.shell("cd \(directory) && \(command)")
+    try Program.shell("cd \(directory) || exit 99\n\(command)")
   }
 
   /// All names and sums of a directory.
@@ -83,7 +83,7 @@ import Testing
     "lint --exit-zero --report json=/dev/null --report text=/dev/null t.txt >/dev/null",
     "convert t.txt -o u.txt", "sim nic --duration 1ms --record u.txt", "fs export x t.txt",
     "fs export x t.txt && dmatop fs export x t.txt", "dump t.txt >x",
-    "cat t.txt | dmatop stat - >x",
+    "stat - <t.txt >x",
     "sim nic --duration 1ms --record - >x",
   ])
   func whatIsNotReadMayBe(_ command: String) throws {
@@ -174,7 +174,11 @@ import Testing
     let directory = try Self.directory()
     let result = try Self.run(
       directory,
-      "echo old >r.txt; timeout -s KILL 1 dmatop \(Self.slow); cat r.txt; ls | grep -c draft"
+      """
+      echo old >r.txt; dmatop \(Self.slow) & process=$!
+      until ls | grep -q draft; do sleep 0.1; done
+      kill -KILL $process; wait; cat r.txt; ls | grep -c draft
+      """
     )
     #expect(result.output == "old\n1\n", "\(result.errors)")
     // The next run for the same file removes what is left, and nothing else.
@@ -204,7 +208,9 @@ import Testing
     let result = try Self.run(
       directory,
       """
-      (cat t.txt; sleep 2) | timeout -s KILL 1 dmatop convert - -o x.\(format)
+      mkfifo go; (cat t.txt; read -r _ <go) | dmatop convert - -o x.\(format) & process=$!
+      until ls | grep -q draft; do sleep 0.1; done
+      kill -KILL $process; echo >go; wait
       ls | grep -c draft; dmatop convert t.txt -o x.\(format); ls | grep -c draft; ls x.\(format)
       """
     )
@@ -217,9 +223,10 @@ import Testing
     let result = try Self.run(
       directory,
       """
-      (cat t.txt; sleep 2) | dmatop convert - -o x.txt & sleep 1
+      mkfifo go; (cat t.txt; read -r _ <go) | dmatop convert - -o x.txt &
+      until ls | grep -q draft; do sleep 0.1; done
       ls | grep -c draft; dmatop convert t.txt -o x.txt; ls | grep -c draft
-      wait; ls | grep -c draft; cmp <(dmatop convert t.txt -o - --to text) x.txt && echo whole
+      echo >go; wait; ls | grep -c draft; cmp <(dmatop convert t.txt -o - --to text) x.txt && echo whole
       """
     )
     #expect(result.output == "1\n1\n0\nwhole\n", "\(result.errors)")

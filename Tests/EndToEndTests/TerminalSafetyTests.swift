@@ -240,12 +240,13 @@ import Testing
   /// What a command prints on a terminal, without its CR at line ends.
   private static func onTerminal(_ command: String) throws -> String {
     let script = Fixtures.temporary(
-      "pty.py",
+      "terminal.py",
       Array("import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)".utf8)
     )
     let result = try Program.shell("python3 \(script) bash -c '\(command)' </dev/null")
+    // The terminal adds a CR, also to a line that ends with one.
     return result.output.split(separator: "\r\n", omittingEmptySubsequences: false)
-      .joined(separator: "\n")
+      .map { $0.last == "\r" ? $0.dropLast() : $0 }.joined(separator: "\n")
   }
 
   /// Files are written as they are, but not to a terminal.
@@ -254,7 +255,8 @@ import Testing
     for command in [
       "convert \(path) -o - --to text", "convert \(path) -o - --to csv --csv-raw",
       "convert \(path) -o - --to dat", "convert \(path) -o /dev/tty --to perfetto",
-      "dump --events --format csv --csv-raw \(path)", "lint --report text=/dev/tty -q \(path)",
+      "dump --events --format csv --csv-raw \(path)",
+      "lint --color never --report text=/dev/tty -q \(path)",
       "sim nic --duration 1ms --record -",
     ] {
       let text = try Self.onTerminal("dmatop \(command)")

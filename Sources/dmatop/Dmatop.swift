@@ -38,6 +38,7 @@ struct Dmatop: ParsableCommand {
     EndSignals.install()
     do {
       var command = try parseAsRoot()
+      if let command = command as? any FileCommand { try command.files().check() }
       try command.run()
       EndSignals.exit(0)
     } catch let code as ExitCode {
@@ -53,8 +54,8 @@ struct Dmatop: ParsableCommand {
       fail(error.description)
     } catch {
       let isHelp = exitCode(for: error) == .success
-      let text = fullMessage(for: error) + "\n"
-      BufferedOutput.write(Array(text.utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+      let text = fullMessage(for: error)
+      if isHelp { StandardOutput.write(text + "\n") } else { StandardError.write(text) }
       Glibc.exit(isHelp ? 0 : 2)
     }
   }

@@ -6,7 +6,7 @@ import DMATrace
 import Glibc
 
 /// `dmatop convert`
-struct ConvertCommand: ParsableCommand {
+struct ConvertCommand: FileCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text
     case dat
@@ -75,6 +75,15 @@ struct ConvertCommand: ParsableCommand {
 
   @OptionGroup var replay: ReplayArguments
 
+  @Flag(help: ArgumentHelp(DumpCommand.rawHelp))
+  var csvRaw = false
+
+  func files() -> RunFiles {
+    var files = RunFiles(reading: [trace] + replay.files)
+    files.write(output)
+    return files
+  }
+
   private func format() throws -> Format {
     if let format = to ?? Format(path: output) { return format }
     throw CommandError(
@@ -88,7 +97,7 @@ struct ConvertCommand: ParsableCommand {
     if fields != nil, format != .jsonl, format != .csv {
       throw CommandError("--fields is for jsonl and csv")
     }
-    try OutputFile.refuse(output: output, over: trace)
+    if csvRaw, format != .csv { throw CommandError("--csv-raw is for csv") }
     let file = try OutputFile(output)
     switch format {
     case .text: try writeText(file)
@@ -175,7 +184,11 @@ struct ConvertCommand: ParsableCommand {
 
   private func writeRows(_ format: Format, _ file: OutputFile) throws {
     let fields = try DumpCommand.eventFields(fields)
-    var encoder = EventRowEncoder(format == .csv ? .csv : .json, fields: fields)
+    var encoder = EventRowEncoder(
+      format == .csv ? .csv : .json,
+      fields: fields,
+      csv: CSVEncoder(isRaw: csvRaw)
+    )
     var text = TextBuffer()
     var number: UInt64 = 0
     try file.write(encoder.heading)

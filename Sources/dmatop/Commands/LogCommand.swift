@@ -5,7 +5,7 @@ import DMAReplay
 import DMATrace
 
 /// `dmatop log`
-struct LogCommand: ParsableCommand {
+struct LogCommand: FileCommand {
   static let configuration = CommandConfiguration(
     commandName: "log",
     abstract: "Print the lines that dma-debug would have put into the kernel log.",
@@ -26,6 +26,8 @@ struct LogCommand: ParsableCommand {
 
   @Flag(help: "Print the stack of the mapping behind each error ('Mapped at').")
   var stacks = false
+
+  func files() -> RunFiles { moment.files }
 
   func run() throws {
     if let simulated = try SimulationOptions.simulation(path: moment.trace) {

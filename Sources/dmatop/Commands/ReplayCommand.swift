@@ -9,7 +9,7 @@ import Glibc
 import TerminalKit
 
 /// `dmatop`, `dmatop TRACE`, `dmatop replay TRACE`
-struct ReplayCommand: ParsableCommand {
+struct ReplayCommand: FileCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay",
     abstract: "Open the monitor on a trace; without a terminal, print one screen of it.",
@@ -119,15 +119,17 @@ struct ReplayCommand: ParsableCommand {
     }
   }
 
+  func files() -> RunFiles { RunFiles(reading: [trace, config] + replay.files) }
+
   func run() throws {
     if keysTable {
-      return BufferedOutput.write(Array(KeyMap.markdown.utf8), to: STDOUT_FILENO)
+      return StandardOutput.write(KeyMap.markdown)
     }
-    if manPage { return BufferedOutput.write(Array(ManPage.text.utf8), to: STDOUT_FILENO) }
+    if manPage { return StandardOutput.write(ManPage.text) }
     let isTerminal = isatty(STDOUT_FILENO) == 1 && snapshotScreen == nil
     let reader = try settings(isTerminal: isTerminal || printConfig)
     if printConfig {
-      return BufferedOutput.write(Array(reader.description.utf8), to: STDOUT_FILENO)
+      return StandardOutput.write(reader.description)
     }
     let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
     let waiting = isTerminal ? launcher.takeOver() : nil

@@ -182,7 +182,7 @@ struct SimulationRun {
       json.key("problems")
       json.array { json in for problem in verdict.problems { json.string(problem) } }
     }
-    return writer.text.string + "\n"
+    return writer.text.string
   }
 
   private func append(_ fault: InjectedFault, _ json: inout JSONWriter) {

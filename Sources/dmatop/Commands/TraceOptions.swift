@@ -100,6 +100,9 @@ struct ReplayArguments: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say more: the first lines that could not be understood.")
   var verbose = false
 
+  /// The files that are read beside the trace.
+  var files: [String?] { [devices, startDump] + with }
+
   func validate() throws {
     guard dmaDebugEntries > 0, dmaDebugEntries <= 1 << 31 else {
       throw ValidationError("--dma-debug-entries takes a number from 1 to 2147483648.")
@@ -266,6 +269,9 @@ struct MomentArguments: ParsableArguments {
   var at = Moment.end
 
   @OptionGroup var replay: ReplayArguments
+
+  /// What is read.
+  var files: RunFiles { RunFiles(reading: [trace] + replay.files) }
 }
 
 extension Replay {

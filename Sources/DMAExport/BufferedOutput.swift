@@ -1,5 +1,6 @@
 import DMADebugCore
 import Glibc
+import Synchronization
 
 /// Buffered output to standard output, to which nothing but results is written, or to a file.
 package struct BufferedOutput: ~Copyable {
@@ -34,7 +35,8 @@ package struct BufferedOutput: ~Copyable {
     buffer.removeAll()
   }
 
-  /// Writes all bytes; gives up silently when nobody reads any more.
+  /// Writes all bytes. When nobody reads standard output any more SIGPIPE ends the program, or, if
+  /// that is ignored, status 2.
   package static func write(_ bytes: [UInt8], to descriptor: Int32) {
     bytes.withUnsafeBytes { bytes in
       var done = 0
@@ -42,7 +44,7 @@ package struct BufferedOutput: ~Copyable {
         let written = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
         if written < 0 {
           if errno == EINTR { continue }
-          if descriptor == STDOUT_FILENO, errno != EPIPE { fail(errno) }
+          if descriptor == STDOUT_FILENO { fail(errno) }
           return
         }
         done += written
@@ -61,8 +63,19 @@ extension BufferedOutput {
 
 /// What is said to people on standard error.
 package enum StandardError {
+  private static let writers = Atomic<Int>(0)
+
+  /// Whether something is being written, so that SIGPIPE may be about it.
+  package static var isWriting: Bool { writers.load(ordering: .relaxed) > 0 }
+
   package static func write(_ text: String) {
-    BufferedOutput.write(Array((text + "\n").utf8), to: STDERR_FILENO)
+    write(bytes: Array((text + "\n").utf8))
+  }
+
+  package static func write(bytes: [UInt8]) {
+    writers.add(1, ordering: .relaxed)
+    BufferedOutput.write(bytes, to: STDERR_FILENO)
+    writers.subtract(1, ordering: .relaxed)
   }
 
   package static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

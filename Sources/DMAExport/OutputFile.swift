@@ -18,12 +18,9 @@ package final class OutputFile {
   /// - Parameters:
   ///   - path: `-` for standard output.
   ///   - mode: the permissions; those of the file that is replaced, or of any new file, by default.
-  ///   - isLong: it takes long, and signals that end the program remove the draft. For one file at
-  ///     a time, and not in the monitor, which has its own handlers.
   /// - Throws: ``CommandError`` when it cannot be made.
-  package init(_ path: String, mode: mode_t? = nil, isLong: Bool = false) throws {
+  package init(_ path: String, mode: mode_t? = nil) throws {
     self.path = path
-    handlesSignals = isLong
     if path == "-" {
       descriptor = STDOUT_FILENO
       return
@@ -47,14 +44,13 @@ package final class OutputFile {
     guard descriptor >= 0 else { throw Self.failure(path) }
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     self.draft = draft
-    if isLong { DraftRemoval.begin(draft) }
+    DraftRemoval.begin(draft)
     let mask = umask(0)
     umask(mask)
     fchmod(descriptor, mode ?? (exists ? status.st_mode & 0o777 : 0o666 & ~mask))
   }
 
   private var target = ""
-  private let handlesSignals: Bool
 
   deinit {
     if draft != nil || path != "-" && descriptor >= 0 { close(descriptor) }
@@ -64,7 +60,7 @@ package final class OutputFile {
   private func removeDraft() {
     guard let draft else { return }
     _ = draft.withUnsafeBufferPointer { unlink($0.baseAddress!) }
-    if handlesSignals { DraftRemoval.end() }
+    DraftRemoval.end(draft)
     self.draft = nil
   }
 
@@ -112,6 +108,11 @@ package final class OutputFile {
     }
   }
 
+  /// Lets whoever reads along have what was written, unless it is a file that is not complete yet.
+  package func flushStream() throws {
+    if draft == nil { try flush() }
+  }
+
   /// Puts the complete file in its place.
   ///
   /// - Throws: ``CommandError`` when that cannot be done; then there is no file.
@@ -119,7 +120,7 @@ package final class OutputFile {
     try flush()
     guard let draft else { return }
     guard fsync(descriptor) == 0, rename(draft, target) == 0 else { throw Self.failure(path) }
-    if handlesSignals { DraftRemoval.end() }
+    DraftRemoval.end(draft)
     self.draft = nil
   }
 
@@ -140,31 +141,39 @@ package final class OutputFile {
   }
 }
 
-/// Removes a draft when a signal ends the program.
-private enum DraftRemoval {
-  // Written before the handlers are set and after they are reset; a handler only reads it.
-  nonisolated(unsafe) private static var path: UnsafeMutablePointer<CChar>?
-  private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGPIPE]
+/// Removes drafts when a signal ends the program.
+package enum DraftRemoval {
+  /// Drafts at a time; of more than that some would stay.
+  private static let places = 16
+  // A handler reads it, at any time: a place is filled last and emptied first.
+  nonisolated(unsafe) private static let drafts:
+    UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> =
+      {
+        let drafts = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: places)
+        drafts.initialize(repeating: nil, count: places)
+        return drafts
+      }()
 
-  static func begin(_ draft: [CChar]) {
-    path = draft.withUnsafeBufferPointer { strdup($0.baseAddress!) }
-    for number in signals {
-      // Who started the program may want it to live on (nohup).
-      let before = signal(number) { number in
-        if let path = DraftRemoval.path { unlink(path) }
-        signal(number, SIG_DFL)
-        raise(number)
+  /// Gets ready for ``removeAll()``; call it before a handler is installed.
+  package static func prepare() { _ = drafts }
+
+  package static func begin(_ draft: [CChar]) {
+    guard let place = (0..<places).first(where: { drafts[$0] == nil }) else { return }
+    drafts[place] = draft.withUnsafeBufferPointer { strdup($0.baseAddress!) }
+  }
+
+  package static func end(_ draft: [CChar]) {
+    draft.withUnsafeBufferPointer { draft in
+      for place in 0..<places {
+        guard let path = drafts[place], strcmp(path, draft.baseAddress!) == 0 else { continue }
+        drafts[place] = nil
+        free(path)
       }
-      if unsafeBitCast(before, to: Int.self) == 1 { signal(number, SIG_IGN) }
     }
   }
 
-  static func end() {
-    for number in signals {
-      let before = signal(number, SIG_DFL)
-      if unsafeBitCast(before, to: Int.self) == 1 { signal(number, SIG_IGN) }
-    }
-    free(path)
-    path = nil
+  /// May be called in a signal handler.
+  package static func removeAll() {
+    for place in 0..<places { if let path = drafts[place] { unlink(path) } }
   }
 }

@@ -75,9 +75,22 @@ package struct RowWriter: ~Copyable {
     isFirst = false
   }
 
+  /// Lets whoever reads along have the rows so far, when there are none to come at present.
+  ///
+  /// - Parameter descriptor: where more input may come from. A table for people waits a little for it:
+  ///   the more rows it has seen the better its columns stand.
+  package mutating func flush(waitingFor descriptor: Int32) {
+    if format == .text {
+      var input = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard !table.isEmpty, poll(&input, 1, 200) == 0 else { return }
+      for line in table.takeLines() { output.write(line + "\n") }
+    }
+    output.flush()
+  }
+
   package mutating func end() {
     switch format {
-    case .text: for line in table.lines() { output.write(line + "\n") }
+    case .text: for line in table.takeLines() { output.write(line + "\n") }
     case .json: output.write(isFirst ? "]}\n" : "\n]}\n")
     case .jsonl, .csv: break
     }

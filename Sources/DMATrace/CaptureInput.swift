@@ -41,6 +41,15 @@ public enum CaptureInput {
   }
 
   static func open(_ source: ByteSource) throws(TraceError) -> any TraceReader {
+    do throws(TraceError) {
+      return try recognise(source)
+    } catch {
+      // The part that came before the end was requested is too short, and nothing else is wrong.
+      throw source.isCut ? source.interruption : error
+    }
+  }
+
+  private static func recognise(_ source: ByteSource) throws(TraceError) -> any TraceReader {
     try fillHead(source)
     switch InputKind.Binary(source.head) {
     case .traceDat:

@@ -20,7 +20,7 @@ struct Dmatop: ParsableCommand {
         dmatop trace.txt                 open the monitor on a trace
         dmatop log --all-errors trace.txt
         dmatop lint trace.txt
-        trace-cmd report | dmatop stat -
+        trace-cmd report | dmatop stat
         dmatop sim nvme --fault unmap-size@once --headless
       """,
     version: "dmatop \(Version.string) (\(String(cString: dmatop_revision())))",
@@ -33,13 +33,18 @@ struct Dmatop: ParsableCommand {
   )
 
   static func main() {
+    StandardInput.reserveDescriptors()
+    StandardInput.announceWaiting()
+    EndSignals.install()
     do {
       var command = try parseAsRoot()
       try command.run()
+      EndSignals.exit(0)
     } catch let code as ExitCode {
-      Glibc.exit(code.rawValue)
+      EndSignals.exit(code.rawValue)
     } catch let error as TraceError {
-      fail(error.description)
+      StandardError.write("dmatop: \(error.description)")
+      EndSignals.exit(2, isInterrupted: error.isInterruption)
     } catch let error as ScenarioError {
       fail(error.description)
     } catch let error as CommandError {

@@ -66,12 +66,12 @@ struct Progress {
         text += left < 1 ? ", nearly done" : ", \(Int(left)) s left"
       }
     }
-    BufferedOutput.write(Array(text.utf8), to: STDERR_FILENO)
+    StandardError.write(bytes: Array(text.utf8))
   }
 
   /// Removes the line.
   mutating func clear() {
-    if hasShown { BufferedOutput.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+    if hasShown { StandardError.write(bytes: Array("\r\u{1b}[K".utf8)) }
     hasShown = false
   }
 

@@ -188,14 +188,16 @@ struct DumpCommand: ParsableCommand {
         batch: replay.batch,
         names: replay.names
       )
-      if let filter, !filter.matches(row) { return }
-      if format == .text {
-        writer.add(
-          fields.map { $0.value(of: event, number: number, in: row.batch, row.names) }
-        )
-      } else {
-        writer.add(&encoder, row)
+      if filter?.matches(row) ?? true {
+        if format == .text {
+          writer.add(
+            fields.map { $0.value(of: event, number: number, in: row.batch, row.names) }
+          )
+        } else {
+          writer.add(&encoder, row)
+        }
       }
+      if let input = replay.waitingDescriptor { writer.flush(waitingFor: input) }
     }
     writer.end()
     try replay.requireWhole()

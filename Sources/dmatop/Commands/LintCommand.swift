@@ -91,7 +91,8 @@ struct LintCommand: ParsableCommand {
   )
 
   @Argument(
-    help: "Traces, kernel logs and dumps: files, FIFOs, directories, or - for standard input."
+    help:
+      "Traces, kernel logs and dumps: files, FIFOs, directories, or - for standard input. A pipe or file on standard input needs no name."
   )
   var traces: [String] = []
 
@@ -213,7 +214,7 @@ struct LintCommand: ParsableCommand {
   func run() throws {
     let settings = try settings()
     if showSettings { return show(settings) }
-    guard !traces.isEmpty else {
+    guard !inputs.isEmpty else {
       throw CommandError("lint wants a trace: a file, a directory, or - for standard input")
     }
     if pruneBaseline, baseline == nil, settings.baseline == nil {
@@ -228,6 +229,10 @@ struct LintCommand: ParsableCommand {
     let paths = try files()
     if merge { try checkMerge(paths) }
     for path in merge ? Array(paths.prefix(1)) : paths {
+      if InputEnd.hasCutInput {
+        StandardError.write("dmatop: \(displayName(path)): not read, a signal came before")
+        continue
+      }
       do {
         for var result in try merge ? lintMerged(paths, settings) : [lint(path, settings)] {
           result.configure(settings, today: todaysDate, used: &used)
@@ -236,6 +241,7 @@ struct LintCommand: ParsableCommand {
         }
       } catch let error as TraceError {
         StandardError.write("dmatop: \(error.description)")
+        if error.isInterruption { continue }
         context.failures.append((path, error.description))
       }
     }
@@ -254,12 +260,17 @@ struct LintCommand: ParsableCommand {
     if isReached || strictBaseline && !stale.isEmpty, !exitZero { throw ExitCode(1) }
   }
 
+  /// What was named, or else what comes in.
+  private var inputs: [String] {
+    traces.isEmpty && StandardInput.isCapture ? ["-"] : traces
+  }
+
   /// How the names of captures end in a directory.
   private static let suffixes = [".txt", ".trace", ".log", ".dat", ".data", ".gz", ".zst"]
 
   /// The captures: of a directory all that look like traces, in the order of their names.
   private func files() throws -> [String] {
-    try traces.flatMap { path -> [String] in
+    try inputs.flatMap { path -> [String] in
       var status = stat()
       guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
         !CaptureInput.isPerfDirectory(path)

@@ -66,6 +66,7 @@ struct LogCommand: ParsableCommand {
           text.append("\n")
         }
       }
+      if reader.mayWait { output.flush() }
     }
     for line in Diagnostics.lines(moment.trace, log: reader.summary) { StandardError.write(line) }
   }
@@ -87,6 +88,7 @@ struct LogCommand: ParsableCommand {
     }
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, _ in
       print(&replay, &output)
+      if replay.waitingDescriptor != nil { output.flush() }
     }
     print(&replay, &output)
     output.flush()

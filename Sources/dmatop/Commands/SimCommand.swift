@@ -140,6 +140,7 @@ struct SimCommand: ParsableCommand {
   }
 
   private func openMonitor(_ options: SimulationOptions) throws {
+    EndSignals.remove()
     var options = options
     // A monitor that ends after a moment is of no use: it runs until somebody quits.
     if duration == nil, events == nil { options.duration = 86_400_000_000_000 }
@@ -153,7 +154,7 @@ struct SimCommand: ParsableCommand {
     var state = MonitorState(path: "sim:\(scenario)", moment: .end, timeline: timeline)
     state.settings = settings.settings
     for warning in settings.warnings { state.say(warning) }
-    try MonitorLauncher(ascii: false, noColor: false).open(state, session: nil)
+    try MonitorLauncher(ascii: false, noColor: false).runMonitor(state, session: nil)
   }
 
   // MARK: Headless
@@ -165,7 +166,7 @@ struct SimCommand: ParsableCommand {
     var reader: SimulationReader?
     if livePace { reader = SimulationReader(simulation, speed: speed) }
     let recorder = try record.map { path in
-      try TraceRecorder(path: path, writesStacks: stacks, simulation)
+      try TraceRecorder(path: path, writesStacks: stacks, isLive: livePace, simulation)
     }
     try run.run(reader: reader) { batch, names in recorder?.write(batch, names) }
     let bytes = try recorder?.finish()

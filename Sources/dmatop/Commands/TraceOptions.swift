@@ -141,13 +141,12 @@ struct ReplayArguments: ParsableArguments {
   private static func input(
     _ path: String,
     _ options: inout ReplayOptions,
-    expectsState: Bool = false,
-    patience: Int32? = nil
+    expectsState: Bool = false
   ) throws -> any TraceReader {
     if let simulation = try SimulationOptions.simulation(path: path) {
       return SimulationReader(simulation)
     }
-    switch try Capture(path: path, expectsState: expectsState, patience: patience) {
+    switch try Capture(path: path, expectsState: expectsState) {
     case .trace(let reader): return reader
     case .dump(let dump):
       try begin(&options, with: dump)
@@ -174,8 +173,7 @@ struct ReplayArguments: ParsableArguments {
   /// - Parameter budget: bytes for checkpoints.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
     var options = try options(gates)
-    // The monitor shows itself before the first event of a pipe comes.
-    let reader = try merging(Self.input(path, &options, patience: with.isEmpty ? 300 : nil))
+    let reader = try merging(Self.input(path, &options))
     return try Timeline(reader, options: options, budget: budget)
   }
 
@@ -233,12 +231,31 @@ struct GateArguments: ParsableArguments {
   var numErrors: UInt32 = 1
 }
 
+/// The trace of a command that takes one.
+struct TraceArgument: ParsableArguments {
+  static let help = ArgumentHelp(
+    "The trace: a file, a FIFO, - for standard input, or sim:SCENARIO[,KEY=VALUE…]. A pipe or file"
+      + " on standard input needs no name.",
+    valueName: "trace"
+  )
+
+  @Argument(help: Self.help)
+  var name: String?
+
+  func validate() throws {
+    guard name != nil || StandardInput.isCapture else {
+      throw ValidationError("Missing expected argument '<trace>'")
+    }
+  }
+
+  var path: String { name ?? "-" }
+}
+
 /// The trace of a command that looks at one moment.
 struct MomentArguments: ParsableArguments {
-  @Argument(
-    help: "The trace: a file, a FIFO, - for standard input, or sim:SCENARIO[,KEY=VALUE…]."
-  )
-  var trace: String
+  @OptionGroup var input: TraceArgument
+
+  var trace: String { input.path }
 
   @Option(
     help: ArgumentHelp(

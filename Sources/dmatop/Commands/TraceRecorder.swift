@@ -14,6 +14,8 @@ final class TraceRecorder: @unchecked Sendable {
   private static let waitingBatches = 16
 
   private let path: String
+  /// Time passes as for real: whoever reads along gets events when they happen.
+  private let isLive: Bool
   private let descriptor: Int32
   private let queue = DispatchQueue(label: "dmatop.recorder")
   private let room = DispatchSemaphore(value: waitingBatches)
@@ -21,8 +23,9 @@ final class TraceRecorder: @unchecked Sendable {
   private var written: UInt64 = 0
   private var problem: Int32 = 0
 
-  init(path: String, writesStacks: Bool, _ simulation: Simulation) throws {
+  init(path: String, writesStacks: Bool, isLive: Bool, _ simulation: Simulation) throws {
     self.path = path
+    self.isLive = isLive
     if path == "-" {
       descriptor = STDOUT_FILENO
     } else {
@@ -43,7 +46,7 @@ final class TraceRecorder: @unchecked Sendable {
       defer { room.signal() }
       guard problem == 0 else { return }
       writer.write(batch, names: names)
-      if writer.count >= Self.flushSize { flush() }
+      if isLive || writer.count >= Self.flushSize { flush() }
     }
   }
 

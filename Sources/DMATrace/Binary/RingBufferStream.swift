@@ -437,7 +437,7 @@ final class RingBufferStream {
   private var fileOffset: UInt64 { pageBlock + UInt64(max(0, pageOffset + place - page)) }
 
   /// Bytes of the stream that were read.
-  var bytesRead: UInt64 { min(next, end) - start }
+  var bytesRead: UInt64 { max(start, min(next, end)) - start }
 
   // MARK: Going back
 

@@ -5,6 +5,12 @@ import PackageDescription
 // The fuzzer's entry point links only with the fuzzer's runtime: scripts/fuzz asks for it.
 let wantsFuzzer = ProcessInfo.processInfo.environment["DMATOP_FUZZ"] != nil
 
+// The engine checks its own rules in debug builds, so in tests, and in the fuzzers.
+let internalChecks: SwiftSetting =
+  wantsFuzzer
+  ? .define("DMATOP_INTERNAL_CHECKS")
+  : .define("DMATOP_INTERNAL_CHECKS", .when(configuration: .debug))
+
 let package = Package(
   name: "dmatop",
   products: [
@@ -16,7 +22,7 @@ let package = Package(
   ],
   targets: [
     // The machine: events in, state and reports out. Standard library only.
-    .target(name: "DMADebugCore"),
+    .target(name: "DMADebugCore", swiftSettings: [internalChecks]),
     // The library of SQLite.
     .systemLibrary(
       name: "CSQLite",
@@ -62,7 +68,11 @@ let package = Package(
       dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline"],
       path: "Tests/TestSupport"
     ),
-    .testTarget(name: "DMADebugCoreTests", dependencies: ["DMADebugCore", "TestSupport"]),
+    .testTarget(
+      name: "DMADebugCoreTests",
+      dependencies: ["DMADebugCore", "TestSupport"],
+      swiftSettings: [internalChecks]
+    ),
     .testTarget(
       name: "DMATraceTests",
       dependencies: ["DMATrace", "TestSupport", "CZlib", "CZstd"]

@@ -208,8 +208,7 @@ struct ConvertCommand: ParsableCommand {
 
   private func writePerfetto(_ file: OutputFile) throws {
     var replay = try self.replay.open(trace)
-    replay.collectChanges()
-    var export = PerfettoExport(replay)
+    var export = PerfettoExport(&replay)
     try run(&replay) { replay, event in
       export.observe(&replay, event)
       if export.count > 1 << 18 { try export.flush(to: file) }

@@ -4,6 +4,8 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 FUZZ_TARGET ?= text
+TORTURE_RUNS ?= 5000
+TORTURE_SEED ?= 1
 
 BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS = $(PREFIX)/share/zsh/site-functions
@@ -13,7 +15,7 @@ SWIFT ?= swift
 RELEASE = .build/release/dmatop
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 
-.PHONY: all build run test bench format lint-format fuzz fuzz-ui install uninstall clean help
+.PHONY: all build run test bench format lint-format fuzz fuzz-all fuzz-ui torture install uninstall clean help
 
 all: build
 
@@ -25,6 +27,8 @@ help:
 	@echo 'make fuzz      fuzz a reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ_TARGET is text, dat,'
 	@echo '               perf, packed, log or dump ($(FUZZ_TARGET))'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
+	@echo 'make torture   run every command over damaged and hostile inputs, TORTURE_RUNS ($(TORTURE_RUNS)) times,'
+	@echo '               from TORTURE_SEED ($(TORTURE_SEED)); what fails is kept in .build/torture'
 	@echo 'make format    format the sources; make lint-format checks them'
 	@echo 'make install   install below PREFIX ($(PREFIX)), DESTDIR is honoured'
 
@@ -60,6 +64,9 @@ fuzz:
 fuzz-ui:
 	@scripts/setup
 	DMATOP_FUZZ_UI=$(FUZZ_SECONDS) DMATOP_FUZZ_SEED=$(FUZZ_SEED) $(SWIFT) test --filter MonitorFuzzTests
+
+torture: build
+	scripts/torture --runs $(TORTURE_RUNS) --seed $(TORTURE_SEED)
 
 install:
 	@scripts/setup

@@ -11,6 +11,12 @@ BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS = $(PREFIX)/share/zsh/site-functions
 FISH_COMPLETIONS = $(PREFIX)/share/fish/vendor_completions.d
 
+# The commit for `dmatop --version`; a release tarball has it in the name of its directory.
+DMATOP_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null \
+  || basename "$(CURDIR)" | sed -n 's/^dmatop-[0-9.]*-\([0-9a-f]\{7,40\}\)$$/\1/p' | grep . \
+  || echo unknown)
+export DMATOP_REVISION
+
 SWIFT ?= swift
 RELEASE = .build/release/dmatop
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift

@@ -11,14 +11,18 @@ let internalChecks: SwiftSetting =
   ? .define("DMATOP_INTERNAL_CHECKS")
   : .define("DMATOP_INTERNAL_CHECKS", .when(configuration: .debug))
 
+// The Makefile states the commit; without it `dmatop --version` says that it is unknown.
+let revision = (ProcessInfo.processInfo.environment["DMATOP_REVISION"] ?? "unknown")
+  .filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+
 let package = Package(
   name: "dmatop",
   products: [
     .executable(name: "dmatop", targets: ["dmatop"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
   ],
   targets: [
     // The machine: events in, state and reports out. Standard library only.
@@ -37,35 +41,54 @@ let package = Package(
     // A machine that runs: memory, caches, IOMMU, the whole DMA-API, drivers and their mistakes.
     .target(name: "DMASimulator", dependencies: ["DMADebugCore"]),
     // One way to walk through a source of events.
-    .target(name: "DMATimeline", dependencies: ["DMADebugCore", "DMATrace", "DMASimulator"]),
+    .target(name: "DMAReplay", dependencies: ["DMADebugCore", "DMATrace", "DMASimulator"]),
     // Rules and findings.
     .target(
       name: "DMALint",
       dependencies: [
-        "DMADebugCore", "DMATrace", .product(name: "TOMLKit", package: "TOMLKit"),
+        "DMADebugCore", "DMATrace", "DMAReplay", .product(name: "TOMLKit", package: "TOMLKit"),
       ]
+    ),
+    // Events, mappings and findings to files of other tools.
+    .target(
+      name: "DMAExport",
+      dependencies: ["DMADebugCore", "DMATrace", "DMAReplay", "DMALint"]
     ),
     // The C shim over ncursesw.
     .target(name: "CTerminal", linkerSettings: [.linkedLibrary("ncursesw")]),
     // Cells, keys, widths; knows nothing of DMA.
     .target(name: "TerminalKit", dependencies: ["CTerminal"]),
+    // The interactive monitor: keys in, cells out.
+    .target(
+      name: "DMAMonitor",
+      dependencies: [
+        "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
+        "TerminalKit", .product(name: "TOMLKit", package: "TOMLKit"),
+      ]
+    ),
+    // The commit that was built.
+    .target(
+      name: "CRevision",
+      cSettings: [.define("DMATOP_REVISION", to: "\"\(revision)\"")]
+    ),
+    // The command line.
     .executableTarget(
       name: "dmatop",
       dependencies: [
-        "DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint", "TerminalKit",
+        "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
+        "DMAMonitor", "TerminalKit", "CRevision",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "TOMLKit", package: "TOMLKit"),
       ]
     ),
     .executableTarget(
       name: "dmatop-bench",
-      dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint"],
+      dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint"],
       path: "Benchmarks"
     ),
 
     .target(
       name: "TestSupport",
-      dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline"],
+      dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay"],
       path: "Tests/TestSupport"
     ),
     .testTarget(
@@ -78,8 +101,8 @@ let package = Package(
       dependencies: ["DMATrace", "TestSupport", "CZlib", "CZstd"]
     ),
     .testTarget(name: "DMASimulatorTests", dependencies: ["DMASimulator", "TestSupport"]),
-    .testTarget(name: "DMATimelineTests", dependencies: ["DMATimeline", "TestSupport"]),
-    .testTarget(name: "DMALintTests", dependencies: ["DMALint", "DMATimeline", "TestSupport"]),
+    .testTarget(name: "DMAReplayTests", dependencies: ["DMAReplay", "TestSupport"]),
+    .testTarget(name: "DMALintTests", dependencies: ["DMALint", "DMAReplay", "TestSupport"]),
     // A program for the terminal tests to start, press keys in, and kill.
     .executableTarget(
       name: "TerminalDemo",
@@ -89,14 +112,17 @@ let package = Package(
     .testTarget(name: "TerminalKitTests", dependencies: ["TerminalKit", "TerminalDemo"]),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["dmatop", "TestSupport", "DMATimeline", "DMALint"]
+      dependencies: ["dmatop", "TestSupport", "DMAReplay", "DMALint", "DMAExport", "DMAMonitor"]
     ),
   ]
     + (wantsFuzzer
       ? [
         .executableTarget(
           name: "dmatop-fuzz",
-          dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMATimeline", "DMALint"],
+          dependencies: [
+            "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
+            "DMAMonitor",
+          ],
           path: "Fuzz"
         )
       ] : []),

@@ -1,5 +1,5 @@
 import DMADebugCore
-import DMATimeline
+import DMAReplay
 
 /// Times what one press of a key costs in a view of a million mappings: filter them and sort them.
 enum SelectionBenchmark {

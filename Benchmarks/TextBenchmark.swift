@@ -1,5 +1,5 @@
 import DMADebugCore
-import DMATimeline
+import DMAReplay
 import DMATrace
 
 /// Times reading a trace of the kernel's common text dialect, made here.

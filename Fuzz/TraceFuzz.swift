@@ -1,7 +1,7 @@
 import DMADebugCore
 import DMALint
+import DMAReplay
 import DMASimulator
-import DMATimeline
 import DMATrace
 import Glibc
 

@@ -37,7 +37,7 @@ public struct LintResult: Sendable {
     }
   }
 
-  public static let toolVersion = "0.1.0"
+  public static let toolVersion = Version.string
 
   public var course: Course?
 

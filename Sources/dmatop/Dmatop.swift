@@ -1,4 +1,7 @@
 import ArgumentParser
+import CRevision
+import DMADebugCore
+import DMAExport
 import DMASimulator
 import DMATrace
 import Glibc
@@ -20,7 +23,7 @@ struct Dmatop: ParsableCommand {
         trace-cmd report | dmatop stat -
         dmatop sim nvme --fault unmap-size@once --headless
       """,
-    version: "0.1.0",
+    version: "dmatop \(Version.string) (\(String(cString: dmatop_revision())))",
     subcommands: [
       ReplayCommand.self, LogCommand.self, FSCommand.self, StatCommand.self, DumpCommand.self,
       ConvertCommand.self, LintCommand.self, DiffCommand.self, RulesCommand.self,

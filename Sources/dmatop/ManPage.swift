@@ -1,4 +1,5 @@
 import ArgumentParser
+import DMAMonitor
 
 /// docs/dmatop.1, made of what the program itself knows: its commands, their options, the keys.
 enum ManPage {

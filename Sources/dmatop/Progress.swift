@@ -1,4 +1,6 @@
-import DMATimeline
+import DMAExport
+import DMAReplay
+import DMATrace
 import Glibc
 
 /// One line on standard error about long work, on a terminal only.

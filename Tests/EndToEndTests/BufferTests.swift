@@ -1,6 +1,6 @@
 import DMADebugCore
 import DMALint
-import DMATimeline
+import DMAReplay
 import DMATrace
 import TestSupport
 import Testing

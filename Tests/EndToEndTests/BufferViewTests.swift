@@ -1,9 +1,11 @@
 import DMADebugCore
-import DMATimeline
+import DMAReplay
 import TerminalKit
 import TestSupport
 import Testing
 
+@testable import DMAExport
+@testable import DMAMonitor
 @testable import dmatop
 
 /// View 6 on a virtual screen.

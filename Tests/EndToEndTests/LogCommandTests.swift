@@ -1,10 +1,12 @@
 import DMADebugCore
 import DMALint
-import DMATimeline
+import DMAReplay
 import DMATrace
 import TestSupport
 import Testing
 
+@testable import DMAExport
+@testable import DMAMonitor
 @testable import dmatop
 
 /// Kernel logs and saved dumps on the command line.

@@ -1,12 +1,14 @@
 import DMADebugCore
+import DMAReplay
 import DMASimulator
-import DMATimeline
 import DMATrace
 import Glibc
 import TerminalKit
 import TestSupport
 import Testing
 
+@testable import DMAExport
+@testable import DMAMonitor
 @testable import dmatop
 
 /// A screen before which somebody presses keys, clicks and pulls at the window at random, the same

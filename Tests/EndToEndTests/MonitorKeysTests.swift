@@ -1,8 +1,10 @@
-import DMATimeline
+import DMAReplay
 import TerminalKit
 import TestSupport
 import Testing
 
+@testable import DMAExport
+@testable import DMAMonitor
 @testable import dmatop
 
 /// The monitor on a virtual screen: what keys do.

@@ -1,12 +1,14 @@
 import DMADebugCore
 import DMALint
+import DMAReplay
 import DMASimulator
-import DMATimeline
 import DMATrace
 import Glibc
 import TestSupport
 import Testing
 
+@testable import DMAExport
+@testable import DMAMonitor
 @testable import dmatop
 
 /// Every rule against its own examples, the captures and the simulator's faults.

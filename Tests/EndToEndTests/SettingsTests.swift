@@ -2,6 +2,8 @@ import TerminalKit
 import TestSupport
 import Testing
 
+@testable import DMAExport
+@testable import DMAMonitor
 @testable import dmatop
 
 /// Settings, keys and sessions.

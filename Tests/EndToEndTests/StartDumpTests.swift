@@ -1,5 +1,5 @@
 import DMADebugCore
-import DMATimeline
+import DMAReplay
 import DMATrace
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
 import DMADebugCore
+import DMAReplay
 import DMASimulator
-import DMATimeline
 import DMATrace
 
 /// A simulation that was run, and what dma-debug made of it.

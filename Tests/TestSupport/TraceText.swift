@@ -1,5 +1,5 @@
 import DMADebugCore
-import DMATimeline
+import DMAReplay
 import DMATrace
 
 /// Small traces as text: a line is what stands behind the time stamp.

@@ -162,7 +162,7 @@ public struct DMAFence: Sendable {
 }
 
 /// The fences of one context: they signal in order.
-public struct DMATimeline: Sendable {
+public struct DMAReplay: Sendable {
   public let context: UInt64
   public internal(set) var driver = DriverID.unknown
   /// A number into ``TraceNames/timelines``.

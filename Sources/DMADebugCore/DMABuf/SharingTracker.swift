@@ -95,7 +95,7 @@ public struct SharingTracker: Sendable {
   private var buffersByInode: [UInt64: DMABuf] = [:]
   private var attachmentsByID: [UInt64: DMABufAttachment] = [:]
   private var fencesByKey: [DMAFence.Key: DMAFence] = [:]
-  private var timelinesByContext: [UInt64: DMATimeline] = [:]
+  private var timelinesByContext: [UInt64: DMAReplay] = [:]
   var channelsByName: [UInt32: DMAChannel] = [:]
   /// By device and address.
   var rangesByDevice: [DeviceID: [IOVARange]] = [:]
@@ -240,7 +240,7 @@ public struct SharingTracker: Sendable {
   }
 
   /// All timelines, by context.
-  public func timelines() -> [DMATimeline] {
+  public func timelines() -> [DMAReplay] {
     timelinesByContext.values.sorted { $0.context < $1.context }
   }
 
@@ -249,7 +249,7 @@ public struct SharingTracker: Sendable {
     timelinesByContext.count > (timelinesByContext[0] == nil ? 0 : 1)
   }
 
-  public func timeline(_ context: UInt64) -> DMATimeline? { timelinesByContext[context] }
+  public func timeline(_ context: UInt64) -> DMAReplay? { timelinesByContext[context] }
 
   /// All ranges of IOVA, by device and address.
   public func ranges() -> [IOVARange] {
@@ -1088,7 +1088,7 @@ public struct SharingTracker: Sendable {
         untracked += 1
         return
       }
-      timelinesByContext[context] = DMATimeline(context: context)
+      timelinesByContext[context] = DMAReplay(context: context)
     }
     guard let index = timelinesByContext.index(forKey: context) else { return }
     let names = Self.names(of: event)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DMADebugCore
-import DMATimeline
+import DMAExport
+import DMAReplay
 import DMATrace
 import Glibc
 
@@ -157,7 +158,7 @@ struct ConvertCommand: ParsableCommand {
       names: reader.names,
       release: reader.summary.kernelRelease,
       clock: reader.summary.clock,
-      version: Dmatop.configuration.version
+      version: Version.string
     ) { try file.write($0) }
     let losses = writer.losses
     if losses.skipped > 0 {

@@ -1,16 +1,12 @@
 import ArgumentParser
 import DMADebugCore
-import DMATimeline
+import DMAExport
+import DMAReplay
+
+extension RowFormat: ExpressibleByArgument {}
 
 /// `dmatop dump`
 struct DumpCommand: ParsableCommand {
-  enum Format: String, ExpressibleByArgument, CaseIterable {
-    case text
-    case json
-    case jsonl
-    case csv
-  }
-
   static let configuration = CommandConfiguration(
     commandName: "dump",
     abstract: "Print the live mappings, the dma-bufs or the events, for people and programs.",
@@ -43,7 +39,7 @@ struct DumpCommand: ParsableCommand {
   var buffers = false
 
   @Option(help: "text, json, jsonl or csv.")
-  var format = Format.text
+  var format = RowFormat.text
 
   @Option(help: ArgumentHelp("Fields, separated by commas.", valueName: "a,b,…"))
   var fields: String?
@@ -244,25 +240,5 @@ extension FilterExpression {
     } catch {
       throw CommandError("filter: \(String(escaping: error.description.utf8))")
     }
-  }
-}
-
-/// An event as a filter sees it.
-struct EventRow: FilterExpression.Row {
-  let event: DMAEvent
-  let number: UInt64
-  let batch: EventBatch
-  let names: TraceNames
-
-  func value(_ field: String) -> FieldValue? {
-    EventField(rawValue: field == "time" ? "time_ns" : field)?
-      .value(of: event, number: number, in: batch, names)
-  }
-
-  var texts: [String] {
-    [
-      EventField.task, .kind, .device, .direction, .dmaAddress, .physicalAddress, .driver,
-      .caller, .subject, .text, .attributes,
-    ].map { $0.value(of: event, number: number, in: batch, names).display }
   }
 }

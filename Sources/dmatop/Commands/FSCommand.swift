@@ -1,6 +1,8 @@
 import ArgumentParser
 import DMADebugCore
-import DMATimeline
+import DMAExport
+import DMAReplay
+import DMATrace
 import Glibc
 
 /// `dmatop fs`
@@ -187,14 +189,5 @@ extension MomentArguments {
       dropped.removeAll(keepingCapacity: true)
     }
     return replay
-  }
-}
-
-/// A command that cannot go on: a message, and exit status 2.
-struct CommandError: Error, CustomStringConvertible {
-  let description: String
-
-  init(_ description: String) {
-    self.description = description
   }
 }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import DMADebugCore
+import DMAExport
 import DMALint
-import DMATimeline
+import DMAMonitor
+import DMAReplay
 import DMATrace
 import Glibc
 

@@ -1,4 +1,5 @@
 import DMADebugCore
+import DMAExport
 import DMALint
 import DMATrace
 

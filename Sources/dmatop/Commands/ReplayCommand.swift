@@ -1,7 +1,10 @@
 import ArgumentParser
+import DMAExport
 import DMALint
+import DMAMonitor
+import DMAReplay
 import DMASimulator
-import DMATimeline
+import DMATrace
 import Glibc
 import TerminalKit
 
@@ -229,7 +232,7 @@ struct ReplayCommand: ParsableCommand {
 }
 
 extension MonitorState.View: ExpressibleByArgument {
-  init?(argument: String) {
+  package init?(argument: String) {
     let word = argument.lowercased()
     guard let view = Self.allCases.first(where: { $0.title.lowercased() == word }) else {
       return nil
@@ -237,5 +240,5 @@ extension MonitorState.View: ExpressibleByArgument {
     self = view
   }
 
-  static var allValueStrings: [String] { allCases.map { $0.title.lowercased() } }
+  package static var allValueStrings: [String] { allCases.map { $0.title.lowercased() } }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DMADebugCore
+import DMAExport
 import DMALint
 import Glibc
 

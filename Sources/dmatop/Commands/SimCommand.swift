@@ -1,7 +1,9 @@
 import ArgumentParser
 import DMADebugCore
+import DMAExport
+import DMAMonitor
+import DMAReplay
 import DMASimulator
-import DMATimeline
 import DMATrace
 import Glibc
 

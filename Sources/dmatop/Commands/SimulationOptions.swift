@@ -1,6 +1,7 @@
 import DMADebugCore
+import DMAExport
+import DMAReplay
 import DMASimulator
-import DMATimeline
 import DMATrace
 
 /// What is simulated: a scenario and what was changed about it.

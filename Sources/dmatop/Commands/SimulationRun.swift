@@ -1,6 +1,6 @@
 import DMADebugCore
+import DMAReplay
 import DMASimulator
-import DMATimeline
 import DMATrace
 import Glibc
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DMADebugCore
-import DMATimeline
+import DMAExport
+import DMAReplay
 import DMATrace
 
 /// `dmatop stat`

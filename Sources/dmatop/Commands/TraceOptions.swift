@@ -1,6 +1,7 @@
 import ArgumentParser
 import DMADebugCore
-import DMATimeline
+import DMAExport
+import DMAReplay
 import DMATrace
 
 extension Moment: ExpressibleByArgument {
@@ -302,9 +303,4 @@ struct MomentError: Error, CustomStringConvertible {
       ? "the trace has no markers" : "markers in the trace:\n" + list.joined(separator: "\n")
     return "\(displayName(path)): no such marker in the trace; \(known)"
   }
-}
-
-/// A path as it is shown.
-func displayName(_ path: String) -> String {
-  path == "-" ? "standard input" : String(escaping: path.utf8)
 }

@@ -1,0 +1,79 @@
+import DMAExport
+import DMATrace
+import Glibc
+import TerminalKit
+
+/// Opens the monitor on the terminal, or prints one picture of it.
+package struct MonitorLauncher {
+  var ascii: Bool
+  var noColor: Bool
+
+  package init(ascii: Bool, noColor: Bool) {
+    self.ascii = ascii
+    self.noColor = noColor
+  }
+
+  /// - Parameter session: where to keep where the trace is left.
+  package func open(_ state: MonitorState, session: Session?) throws {
+    do {
+      let terminal = try TerminalSession(
+        TerminalOptions(
+          characterSet: ascii ? .ascii : .automatic,
+          colorDepth: noColor ? .monochrome : nil
+        )
+      )
+      var monitor = Monitor(state, glyphs: terminal.screen.glyphs, effects: Self.effects)
+      monitor.run(on: terminal.screen)
+      if monitor.state.settings.remembersSessions { session?.save(monitor.state) }
+    } catch {
+      throw CommandError("\(error.description); 'dmatop stat' and 'dmatop dump' need no terminal")
+    }
+  }
+
+  private static var effects: Monitor.Effects {
+    var effects = Monitor.Effects()
+    effects.saveSettings = { settings in
+      guard let path = SettingsFiles.setup else { return "neither XDG_CONFIG_HOME nor HOME is set" }
+      return SettingsFiles.replace(path, settings.toml)
+    }
+    effects.export = { (list, rows, name, view) throws(CommandError) in
+      try ListExport.write(list, rows, to: name, view: view.title.lowercased())
+    }
+    return effects
+  }
+
+  /// One picture of the monitor as text, for pipes and logs.
+  ///
+  /// - Parameters:
+  ///   - size: columns and lines; `nil` for what the environment says.
+  ///   - styles: how each cell looks, too.
+  package func printScreen(
+    _ initial: MonitorState,
+    size: (width: Int, height: Int)?,
+    styles: Bool
+  ) throws {
+    var state = initial
+    while !state.isDone { state.advance(limit: .max) }
+    let glyphs: Glyphs = Self.localeIsUTF8 && !ascii ? .unicode : .ascii
+    let frame = MonitorView(glyphs: glyphs, theme: state.settings.theme).frame(
+      &state,
+      width: size?.width ?? Self.dimension("COLUMNS", 100),
+      height: size?.height ?? Self.dimension("LINES", 24)
+    )
+    var output = BufferedOutput()
+    output.write(frame.snapshot(styles: styles))
+    if let failure = state.failure { throw failure }
+  }
+
+  /// Whether the environment asks for UTF-8.
+  private static var localeIsUTF8: Bool {
+    setlocale(LC_CTYPE, "")
+    return nl_langinfo(Int32(CODESET)).map { String(cString: $0) } == "UTF-8"
+  }
+
+  /// The environment's idea of a dimension of the screen.
+  private static func dimension(_ name: String, _ standard: Int) -> Int {
+    guard let text = getenv(name), let value = Int(String(cString: text)) else { return standard }
+    return min(max(value, 20), 1000)
+  }
+}

@@ -1,0 +1,64 @@
+import DMADebugCore
+import DMAReplay
+import Testing
+
+@Suite struct FilterTests {
+  private struct Row: FilterExpression.Row {
+    let fields: [String: FieldValue]
+
+    func value(_ field: String) -> FieldValue? { fields[field] }
+    var texts: [String] { fields.keys.sorted().compactMap { fields[$0]?.display } }
+  }
+
+  private static let row = Row(fields: [
+    "driver": .text("nvme"), "device": .text("0000:00:06.0"), "dir": .text("FROM_DEVICE"),
+    "size": .number(8192), "age": .duration(1_500_000), "phys_addr": .none,
+    "dma_addr": .address(0x696_0000),
+  ])
+
+  private func matches(_ text: String) throws -> Bool {
+    try FilterExpression(text, fields: Set(Self.row.fields.keys)).matches(Self.row)
+  }
+
+  @Test(arguments: [
+    "", "nvme", "NVME", "nv 06.0", "0000:00:06.0", "ahci|nvme", "!ahci", "driver:nv",
+    "driver:ahci|nvme", "size>4k", "size>=8k", "size=8192", "size<1M", "dir=from", "dir:from",
+    "age>1ms", "age<2ms", "!size<4k", "~nv.e", "driver:~^nvme$", "size=0x2000", "!phys_addr>0",
+    "dir=to|from", "dir=to|dir=from", "ahci|size>4k", "dma_addr=6960000", "dma_addr>=0x6960000",
+  ])
+  func lets(_ text: String) throws {
+    #expect(try matches(text))
+  }
+
+  @Test(arguments: [
+    "ahci", "nvme ahci", "!nvme", "driver:ahci", "size>8k", "size<4k", "dir=to", "age>1s",
+    "~^06", "phys_addr>0", "driver=nv",
+  ])
+  func stops(_ text: String) throws {
+    #expect(try !matches(text))
+  }
+
+  @Test(arguments: ["colour:red", "siez>4k", "~(", "driver:~[", "size>1q", "dma_addr=xyz"])
+  func refuses(_ text: String) {
+    #expect(throws: FilterExpression.ParseError.self) { try matches(text) }
+  }
+
+  @Test func percentilesAreNear() {
+    var histogram = LogHistogram()
+    for value in 1...1000 { histogram.add(UInt64(value)) }
+    #expect(histogram.maximum == 1000)
+    let median = histogram.percentile(permille: 500) ?? 0
+    #expect(median >= 500 && median <= 516)
+    #expect(histogram.percentile(permille: 1000) == 1000)
+    #expect(LogHistogram().percentile(permille: 500) == nil)
+  }
+
+  @Test(arguments: [
+    (0 as UInt64, "0 B", "0 ns"), (1023, "1023 B", "1.02 µs"), (1536, "1.50 KiB", "1.53 µs"),
+    (92_000_000, "87.7 MiB", "92.0 ms"), (UInt64.max, "15.9 EiB", "213503 d"),
+  ])
+  func quantitiesAreShort(_ value: UInt64, _ bytes: String, _ duration: String) {
+    #expect(FieldValue.bytes(value) == bytes)
+    #expect(FieldValue.duration(value) == duration)
+  }
+}

@@ -30,8 +30,8 @@ help:
 	@echo 'make test      all tests'
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
-	@echo 'make fuzz      fuzz a reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ_TARGET is text, dat,'
-	@echo '               perf, packed, log or dump ($(FUZZ_TARGET))'
+	@echo 'make fuzz      fuzz FUZZ_TARGET ($(FUZZ_TARGET)) for FUZZ_SECONDS ($(FUZZ_SECONDS)): text, dat, perf, packed,'
+	@echo '               log, dump, devices, settings, filter or scenario; make fuzz-all does it for each of them'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
 	@echo 'make torture   run every command over damaged and hostile inputs, TORTURE_RUNS ($(TORTURE_RUNS)) times,'
 	@echo '               from TORTURE_SEED ($(TORTURE_SEED)); what fails is kept in .build/torture'
@@ -66,6 +66,10 @@ lint-format:
 fuzz:
 	@scripts/setup
 	scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGET)
+
+fuzz-all:
+	@scripts/setup
+	scripts/fuzz $(FUZZ_SECONDS) all
 
 fuzz-ui:
 	@scripts/setup

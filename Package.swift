@@ -121,7 +121,7 @@ let package = Package(
           name: "dmatop-fuzz",
           dependencies: [
             "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
-            "DMAMonitor",
+            "DMAMonitor", "TerminalKit",
           ],
           path: "Fuzz"
         )

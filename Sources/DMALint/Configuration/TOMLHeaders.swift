@@ -62,8 +62,9 @@ package enum TOMLHeaders {
       rest.position += 1
       if rest.byte() == UInt8(ascii: "[") { rest.position += 1 }
       rest.skipSpaces()
-      switch rest.byte() {
-      case nil, UInt8(ascii: "]"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "_"),
+      guard let next = rest.byte() else { return true }
+      switch next {
+      case UInt8(ascii: "]"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "_"),
         UInt8(ascii: "-"), UInt8(ascii: "a")...UInt8(ascii: "z"),
         UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
         return true

@@ -60,12 +60,26 @@ func runFilter(_ bytes: [UInt8]) {
 
 /// A short trace with something of everything.
 private func sample() throws -> any TraceReader {
-  guard var scenario = try ScenarioLibrary.scenario("desktop") else {
+  try CaptureInput.open(sampleTrace, name: "sample")
+}
+
+private let sampleTrace: [UInt8] = {
+  guard var scenario = try? ScenarioLibrary.scenario("desktop") else {
     fatalError("there is no desktop")
   }
   scenario.faults += FaultPlan.parse("all@10%") ?? []
-  return SimulationReader(Simulation(scenario, eventLimit: 400))
-}
+  let simulation = Simulation(scenario, eventLimit: 400)
+  var batch = EventBatch()
+  var writer = FtraceWriter(writesStacks: true, isSimulation: true)
+  writer.writeHeader(release: nil, cpus: nil)
+  var bytes: [UInt8] = []
+  while simulation.read(into: &batch) {
+    writer.write(batch, names: simulation.machine.names)
+    bytes += writer.bytes
+    writer.removeAll()
+  }
+  return bytes + writer.bytes
+}()
 
 /// Reads the input as a scenario and runs it for a while.
 func runScenario(_ bytes: [UInt8]) {

@@ -28,7 +28,7 @@ import Testing
     "ignore = [\n  'DMA109',\n]\n",
     "[[suppress]]\nrule = 'DMA019'\nreason = \"\"\"\n[\n[=]\"\"\"\n",
     "[[suppress]]\nrule = 'DMA019'\nreason = '''\n[\n\\'''\n[severity]\n",
-    "[[suppress]]\nrule = 'DMA019'\nreason = \"\"\nexpires = \"2027-06-30\"\n",
+    "[[suppress]]\nrule = 'DMA019'\nreason = \"[\\\"\"\nexpires = \"2027-06-30\"\n",
   ])
   func whatIsTOMLGoesToTheParser(_ text: String) throws {
     #expect(TOMLHeaders.firstWithoutName(text) == nil)

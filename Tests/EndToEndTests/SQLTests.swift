@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func aDumpIsADatabaseOfItsMappings() throws {
-    let path = "fixtures/kernel/linux-6.12/fuzz-01/snap/p004/dump"
+    let path = try StartDumpTests.half().dump
     let dump = try Program.run(
       [
         "dump", path, "--format", "csv", "--sort", "seq", "--fields",

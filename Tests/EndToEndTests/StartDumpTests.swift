@@ -32,7 +32,7 @@ import Testing
     options.generation = KernelGeneration(version: capture.kernel)
     options.entries = capture.entries
     options.devices = try DeviceTable(path: capture.devices)
-    options.startDump = try MappingDump(path: "\(capture.directory)/snap/\(start)/dump")
+    options.startDump = try MappingDump(path: capture.path(start, "dump"))
     return options
   }
 
@@ -47,7 +47,7 @@ import Testing
     let part = try #require(parts(capture).first { $0.name == "p004" })
     let text = part.lines.joined(separator: "\n") + "\n"
     return (
-      Fixtures.temporary("half.txt", Array(text.utf8)), "\(capture.directory)/snap/p004/dump",
+      Fixtures.temporary("half.txt", Array(text.utf8)), capture.path("p004", "dump"),
       capture.file("p004", "dump").count
     )
   }

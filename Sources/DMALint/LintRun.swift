@@ -20,12 +20,15 @@ package struct LintRun {
   private var lastTime: UInt64 = 0
 
   /// Gets ready to lint a replay that has not begun.
+  ///
+  /// - Parameter adopt: gets the mappings of a saved dump, which no event of the trace makes.
   package init(
     _ replay: inout Replay,
     name: String,
     options: Judge.Options,
     drawsCharts: Bool = false,
-    join: LogJoin? = nil
+    join: LogJoin? = nil,
+    adopt: ([MappingChange]) -> Void = { _ in }
   ) {
     self.name = name
     self.join = join
@@ -41,6 +44,7 @@ package struct LintRun {
     replay.drainChanges { adopted.append($0) }
     judge.adopt(adopted, replay.engine)
     activity?.observe(adopted, at: 0)
+    adopt(adopted)
   }
 
   /// Takes in the event that was just applied.

@@ -223,8 +223,7 @@ struct ConvertCommand: FileCommand {
 
   private func writePerfetto(_ file: OutputFile) throws {
     var replay = try self.replay.open(trace)
-    replay.collectChanges()
-    var export = PerfettoExport(replay)
+    var export = PerfettoExport(&replay)
     try run(&replay) { replay, event in
       export.observe(&replay, event)
       let waits = replay.waitingDescriptor != nil

@@ -33,7 +33,7 @@ struct Dmatop: ParsableCommand {
   )
 
   static func main() {
-    StandardInput.reserveDescriptors()
+    StandardDescriptors.reserve()
     StandardInput.announceWaiting()
     EndSignals.install()
     do {

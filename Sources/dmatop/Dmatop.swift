@@ -33,8 +33,9 @@ struct Dmatop: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+      Glibc.exit(ExitStatus.of(0))
     } catch let code as ExitCode {
-      Glibc.exit(code.rawValue)
+      Glibc.exit(ExitStatus.of(code.rawValue))
     } catch let error as TraceError {
       fail(error.description)
     } catch let error as ScenarioError {

@@ -5,7 +5,7 @@ import Testing
 @Suite struct ImportRulesTests {
   private static let allowed: [String: Set<String>] = [
     "DMADebugCore": [],
-    "DMATrace": ["DMADebugCore", "Glibc", "CSQLite", "CZlib", "CZstd"],
+    "DMATrace": ["DMADebugCore", "Glibc", "Synchronization", "CSQLite", "CZlib", "CZstd"],
     "DMASimulator": ["DMADebugCore"],
     "DMATimeline": ["DMADebugCore", "DMATrace", "DMASimulator", "Glibc"],
     "DMALint": ["DMADebugCore", "DMATrace", "TOMLKit", "FoundationEssentials"],

@@ -105,7 +105,6 @@ struct DumpCommand: ParsableCommand {
       writer.add(fields.map { $0.value(of: mapping, in: context) })
     }
     writer.end()
-    try replay.requireWhole()
   }
 
   /// A field and a way to sort by it.
@@ -180,7 +179,7 @@ struct DumpCommand: ParsableCommand {
     writer.begin()
     var dropped: [Report] = []
     var encoder = EventRowEncoder(format == .csv ? .csv : .json, fields: fields)
-    try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
+    try replay.run(moment.trace, to: moment.at, moment.replay.report) { replay, event in
       if replay.engine.hasReports {
         replay.takeReports(&dropped)
         dropped.removeAll(keepingCapacity: true)
@@ -202,7 +201,6 @@ struct DumpCommand: ParsableCommand {
       }
     }
     writer.end()
-    try replay.requireWhole()
   }
 
   /// The fields of events that a list names.

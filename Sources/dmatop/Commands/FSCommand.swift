@@ -38,7 +38,6 @@ struct FSCommand: ParsableCommand {
         output.write("\(file.mode) \(padding)\(size) \(file.path)\n")
       }
       output.flush()
-      try replay.requireWhole()
     }
   }
 
@@ -68,7 +67,6 @@ struct FSCommand: ParsableCommand {
       if file == .bufinfo, let note = try Diagnostics.noBuffers(moment.trace, &replay) {
         StandardError.write(note)
       }
-      try replay.requireWhole()
     }
   }
 
@@ -117,7 +115,6 @@ struct FSCommand: ParsableCommand {
       }
       output.write(bytes: engine.read(file, names: replay.names))
       output.flush()
-      try replay.requireWhole()
     }
   }
 
@@ -148,7 +145,6 @@ struct FSCommand: ParsableCommand {
           to: directory + "/" + file.path
         )
       }
-      try replay.requireWhole()
     }
 
     private func makeDirectory(_ path: String) throws {
@@ -181,7 +177,7 @@ extension MomentArguments {
   func state(_ gates: GateArguments? = nil) throws -> Replay {
     var replay = try self.replay.open(trace, gates: gates)
     var dropped: [Report] = []
-    try replay.run(trace, to: at, verbose: self.replay.verbose) { replay, _ in
+    try replay.run(trace, to: at, self.replay.report) { replay, _ in
       guard replay.engine.hasReports else { return }
       replay.takeReports(&dropped)
       dropped.removeAll(keepingCapacity: true)

@@ -127,7 +127,7 @@ struct ReplayCommand: ParsableCommand {
     if printConfig {
       return BufferedOutput.write(Array(reader.description.utf8), to: STDOUT_FILENO)
     }
-    let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
+    let launcher = MonitorLauncher(ascii: ascii, noColor: noColor, report: replay.report)
     let budget = reader.settings.checkpointMegabytes << 20
     var state = try trace.map { try open($0, budget) } ?? desktop(isLive: isTerminal, budget)
     state.settings = reader.settings

@@ -44,8 +44,10 @@ struct StatCommand: ParsableCommand {
         "--at is a moment of a trace; \(displayName(moment.trace)) is a kernel log"
       )
     }
+    // What stands beside a trace is of no use here, but has to be right.
+    _ = try moment.replay.options()
     let report = try LogStatistics(path: moment.trace, &reader)
-    for line in Diagnostics.lines(moment.trace, log: reader.summary) { StandardError.write(line) }
+    moment.replay.report.say(moment.trace, log: reader.summary)
     var output = BufferedOutput()
     switch format {
     case .text: for line in report.lines() { output.write(line + "\n") }
@@ -57,7 +59,7 @@ struct StatCommand: ParsableCommand {
     var replay = opened
     replay.collectChanges()
     var statistics = Statistics()
-    try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
+    try replay.run(moment.trace, to: moment.at, moment.replay.report) { replay, event in
       statistics.observe(event, &replay)
     }
     statistics.observeRest(&replay)
@@ -73,7 +75,6 @@ struct StatCommand: ParsableCommand {
     case .json: output.write(bytes: report.json())
     }
     output.flush()
-    try replay.requireWhole()
   }
 }
 

@@ -6,9 +6,11 @@ import TerminalKit
 struct MonitorLauncher {
   var ascii: Bool
   var noColor: Bool
+  var report = CaptureReport()
 
   /// - Parameter session: where to keep where the trace is left.
   func open(_ state: MonitorState, session: Session?) throws {
+    let final: MonitorState
     do {
       let terminal = try TerminalSession(
         TerminalOptions(
@@ -19,9 +21,12 @@ struct MonitorLauncher {
       var monitor = Monitor(state, glyphs: terminal.screen.glyphs, effects: Self.effects)
       monitor.run(on: terminal.screen)
       if monitor.state.settings.remembersSessions { session?.save(monitor.state) }
+      final = monitor.state
     } catch {
       throw CommandError("\(error.description); 'dmatop stat' and 'dmatop dump' need no terminal")
     }
+    // The terminal is the shell's again.
+    try end(final)
   }
 
   private static var effects: Monitor.Effects {
@@ -56,6 +61,13 @@ struct MonitorLauncher {
     )
     var output = BufferedOutput()
     output.write(frame.snapshot(styles: styles))
+    output.flush()
+    try end(state)
+  }
+
+  /// Says what could not be read.
+  private func end(_ state: MonitorState) throws {
+    report.say(state.path, state.timeline)
     if let failure = state.failure { throw failure }
   }
 

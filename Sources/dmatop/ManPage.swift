@@ -80,8 +80,9 @@ enum ManPage {
       .B ESCDELAY
       Milliseconds to wait for the rest of an escape sequence, 25 unless set.
       .SH EXIT STATUS
-      0 when all went well, 1 when lint found something or a simulation did not find what it should,
-      2 for wrong arguments and for traces that cannot be read.
+      0 when all went well, 1 when lint found something, when diff found a difference or when a
+      simulation did not find what it should, 2 for wrong arguments and for what could not be read or
+      written, or not all of it.
 
       """
     return page

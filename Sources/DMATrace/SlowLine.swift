@@ -206,7 +206,8 @@ extension TextDecoder {
       cursor.at += 1
       cursor.skipSpaces()
     }
-    guard cursor.skip("CPU:"), let cpu = cursor.decimal(), cpu < DMAEvent.cpuLimit, cursor.skip(" [")
+    guard cursor.skip("CPU:"), let cpu = cursor.decimal(), cpu < DMAEvent.cpuLimit,
+      cursor.skip(" [")
     else {
       return nil
     }

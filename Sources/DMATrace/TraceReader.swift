@@ -150,7 +150,8 @@ extension TraceSummary {
   }
 
   private var firstMalformed: String {
-    malformed.first.map { " (first: \(isBinary ? "record" : "line") \($0.line): \($0.reason))" } ?? ""
+    malformed.first.map { " (first: \(isBinary ? "record" : "line") \($0.line): \($0.reason))" }
+      ?? ""
   }
 
   /// Names the dialect, unless it has a name already.

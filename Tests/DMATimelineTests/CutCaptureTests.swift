@@ -22,7 +22,9 @@ import Testing
     let reader = try CaptureInput.open(bytes, name: "cut")
     let timeline = try Timeline(reader, options: ReplayOptions(), budget: 1 << 20, spacing: 4)
     while !timeline.isComplete { try timeline.read(limit: 7) }
-    for event in [0, timeline.eventCount / 2, timeline.eventCount] { try timeline.seek(event: event) }
+    for event in [0, timeline.eventCount / 2, timeline.eventCount] {
+      try timeline.seek(event: event)
+    }
     try timeline.step(-1)
     guard var rewindable = reader as? any RewindableReader, rewindable.isRewindable else {
       return timeline

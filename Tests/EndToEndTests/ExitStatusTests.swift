@@ -9,7 +9,8 @@ import Testing
     ["lint", "--exit-zero"], ["fs", "ls"], ["fs", "cat", "dma-api/dump"],
     ["fs", "write", "dma-api/num_errors", "5"], ["fs", "export", "DIR"],
     ["replay", "--snapshot-screen", "20x5"], ["replay", "--snapshot-screen", "100x30"],
-    ["convert", "-o", "DIR/x.txt"], ["convert", "-o", "DIR/x.dat"], ["convert", "-o", "DIR/x.jsonl"],
+    ["convert", "-o", "DIR/x.txt"], ["convert", "-o", "DIR/x.dat"],
+    ["convert", "-o", "DIR/x.jsonl"],
     ["convert", "-o", "DIR/x.csv"], ["convert", "-o", "DIR/x.pftrace"],
     ["convert", "-o", "DIR/x.sqlite"], ["diff", "SAME"],
   ]
@@ -123,7 +124,11 @@ import Testing
     let result = try Self.run(["log"], trace, ["--devices", others])
     #expect(result.status == 0)
     #expect(result.errors.contains("devices.txt: none of its devices is in the trace"))
-    let screen = try Self.run(["replay", "--snapshot-screen", "80x9"], trace, ["--devices", others])
+    let screen = try Self.run(
+      ["replay", "--snapshot-screen", "80x9"],
+      trace,
+      ["--devices", others]
+    )
     #expect(screen.errors.contains("none of its devices is in the trace"))
     let table = String(trace.dropLast("trace.txt".count)) + "devices.txt"
     #expect(
@@ -167,10 +172,14 @@ import Testing
   }
 
   @Test func commandsWithoutATrace() throws {
-    for command in [["rules"], ["explain", "DMA003"], ["sim", "--list"], ["--help"], ["--version"]] {
+    for command in [
+      ["rules"], ["explain", "DMA003"], ["sim", "--list"], ["--help"], ["--version"],
+    ] {
       #expect(try Program.run(command).status == 0, "\(command)")
     }
-    for command in [["explain", "XYZ"], ["sim", "no-such-scenario"], ["nonsense", "x"], ["stat"]] {
+    for command in [
+      ["explain", "XYZ"], ["sim", "no-such-scenario"], ["nonsense", "x"], ["stat"],
+    ] {
       #expect(try Program.run(command).status == 2, "\(command)")
     }
   }
@@ -186,7 +195,10 @@ import Testing
     )
     #expect(try Self.run(["stat"], path, ["--spool-limit", "1M"]).status == 0)
     let pages = try Program.run(
-      ["convert", "--spool-limit", "1k", "-o", Fixtures.temporaryDirectory() + "/x.dat", "sim:nvme"]
+      [
+        "convert", "--spool-limit", "1k", "-o", Fixtures.temporaryDirectory() + "/x.dat",
+        "sim:nvme",
+      ]
     )
     #expect(pages.status == 2 && pages.errors.contains("1 KiB of temporary files"))
   }

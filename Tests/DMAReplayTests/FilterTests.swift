@@ -1,5 +1,6 @@
 import DMADebugCore
 import DMAReplay
+import DMASimulator
 import Testing
 
 @Suite struct FilterTests {
@@ -98,6 +99,39 @@ import Testing
     #expect(median >= 500 && median <= 516)
     #expect(histogram.percentile(permille: 1000) == 1000)
     #expect(LogHistogram().percentile(permille: 500) == nil)
+  }
+
+  /// However a histogram keeps its counts, a merged one says the same as one that saw all values.
+  @Test(arguments: [1, 2, 5, 40, 3000])
+  func histogramsMerge(_ spread: UInt64) {
+    var random = SeededRandom(seed: spread)
+    var all = LogHistogram()
+    var merged = LogHistogram()
+    var values: [UInt64] = []
+    for _ in 0..<30 {
+      var part = LogHistogram()
+      for _ in 0..<(random.next() % 20) {
+        let value = 1000 + random.next() % spread * 997
+        values.append(value)
+        all.add(value)
+        part.add(value)
+      }
+      merged.merge(part)
+    }
+    values.sort()
+    #expect(merged.count == UInt64(values.count) && merged.maximum == values.last)
+    for permille: UInt64 in [1, 250, 500, 900, 990, 1000] {
+      let shown = merged.percentile(permille: permille)
+      #expect(shown == all.percentile(permille: permille))
+      let rank = max(1, values.count * Int(permille) / 1000)
+      let exact = values[rank - 1]
+      #expect(shown.map { $0 >= exact && $0 <= exact + exact / 31 + 1 } == true)
+    }
+  }
+
+  /// A trace may name a million devices.
+  @Test func devicesCostLittle() {
+    #expect(MemoryLayout<Statistics.Totals>.stride <= 128)
   }
 
   @Test(arguments: [

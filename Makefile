@@ -13,7 +13,7 @@ SWIFT ?= swift
 RELEASE = .build/release/dmatop
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 
-.PHONY: all build run test bench format lint-format fuzz fuzz-ui install uninstall clean help
+.PHONY: all build run test bench bench-memory format lint-format fuzz fuzz-ui install uninstall clean help
 
 all: build
 
@@ -22,6 +22,7 @@ help:
 	@echo 'make test      all tests'
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
+	@echo 'make bench-memory  only that memory does not grow: 10 min of simulation, 10^8 events (10 minutes)'
 	@echo 'make fuzz      fuzz a reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ_TARGET is text, dat,'
 	@echo '               perf, packed, log or dump ($(FUZZ_TARGET))'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
@@ -46,6 +47,11 @@ bench:
 	@scripts/setup
 	$(SWIFT) build -c release --product dmatop
 	$(SWIFT) run -c release dmatop-bench
+
+bench-memory:
+	@scripts/setup
+	$(SWIFT) build -c release --product dmatop
+	$(SWIFT) run -c release dmatop-bench memory
 
 format:
 	$(SWIFT) format format --in-place --parallel --recursive $(SOURCES)

@@ -68,9 +68,7 @@ public struct TextTraceReader: TraceReader {
   }
 
   public func mark() -> ReaderMark {
-    var state = decoder
-    state.names = TraceNames()
-    return ReaderMark(offset: used, decoder: state, skipping: skipping, done: done)
+    ReaderMark(offset: used, decoder: decoder.atRest, skipping: skipping, done: done)
   }
 
   public func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader {

@@ -491,7 +491,7 @@ import Testing
     #expect(sharing.timelines().count <= SharingTracker.maximumTimelines)
     #expect(sharing.pendingFences == sharing.fences().count)
     #expect(sharing.untracked > 0)
-    #expect(engine.approximateBytes < 128 << 20)
+    #expect(engine.storageBytes < 128 << 20)
   }
 
   @Test func goneBuffersAreForgotten() throws {

@@ -42,6 +42,7 @@ struct ReplayCommand: ParsableCommand {
 
   @OptionGroup var replay: ReplayArguments
   @OptionGroup var gates: GateArguments
+  @OptionGroup var historyBudget: HistoryArguments
 
   @Flag(help: "Draw with ASCII characters only.")
   var ascii = false
@@ -128,7 +129,7 @@ struct ReplayCommand: ParsableCommand {
       return BufferedOutput.write(Array(reader.description.utf8), to: STDOUT_FILENO)
     }
     let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
-    let budget = reader.settings.checkpointMegabytes << 20
+    let budget = reader.settings.historyBytes
     var state = try trace.map { try open($0, budget) } ?? desktop(isLive: isTerminal, budget)
     state.settings = reader.settings
     if state.settings.beginsAsTree { state.places[.mappings, default: .init()].isTree = true }
@@ -200,6 +201,7 @@ struct ReplayCommand: ParsableCommand {
       throw CommandError("there is no theme '\(String(escaping: theme.utf8))'; there are \(names)")
     }
     if noMouse { _ = reader.set(.mouse, "false") }
+    historyBudget.apply(to: &reader)
     return reader
   }
 

@@ -170,7 +170,7 @@ struct ReplayArguments: ParsableArguments {
 
   /// A trace with time travel.
   ///
-  /// - Parameter budget: bytes for checkpoints.
+  /// - Parameter budget: bytes for all that is kept to go back.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
     var options = try options(gates)
     // The monitor shows itself before the first event of a pipe comes.

@@ -38,7 +38,7 @@ struct SettingsReader {
         guard let columns = value.table else { throw file.error(key, nil, "is a table: [columns]") }
         try readColumns(columns, file)
       case "checkpoint_megabytes":
-        guard let number = value.int, (16...65536).contains(number) else {
+        guard let number = value.int, MonitorSettings.checkpointRange.contains(number) else {
           throw file.error(key, nil, "wants a number from 16 to 65536")
         }
         settings.checkpointMegabytes = number
@@ -62,6 +62,12 @@ struct SettingsReader {
   mutating func set(_ item: MonitorSettings.Item, _ value: String) -> Bool {
     origins[item.rawValue] = "command line"
     return settings.set(item, value)
+  }
+
+  /// Takes the megabytes of `--history`.
+  mutating func set(checkpointMegabytes number: Int) {
+    settings.checkpointMegabytes = number
+    origins["checkpoint_megabytes"] = "command line"
   }
 
   private mutating func read(

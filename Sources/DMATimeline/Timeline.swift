@@ -119,8 +119,9 @@ public final class Timeline {
   private static let maximumMarkers = 10_000
   /// Bytes of a marker's text that are kept.
   private static let maximumMarkerText = 1024
-  /// With so many of them, small states too are nowhere far.
-  private static let maximumCheckpoints = 512
+  /// What a checkpoint counts for at least. Small states would fill the budget too, and with one for
+  /// each so many bytes no event is far from one.
+  private static let smallestCheckpoint = 2 << 20
   public static let standardSpacing: UInt64 = 1 << 14
 
   @exclusivity(unchecked) private var head: Walker
@@ -311,7 +312,7 @@ public final class Timeline {
     let entryBytes = entries.count * MemoryLayout<Entry>.stride
     let room = budget - entryBytes - markerBytes
     while checkpoints.count > 2,
-      checkpointBytes > room || checkpoints.count > Self.maximumCheckpoints
+      checkpointBytes > room || checkpoints.count > max(32, room / Self.smallestCheckpoint)
     {
       var best = 1
       var smallest = UInt64.max

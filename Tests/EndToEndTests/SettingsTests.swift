@@ -184,7 +184,7 @@ import Testing
         checkpoint_megabytes = 64  # command line
         checkpoint_megabytes = 1536  # command line
         checkpoint_megabytes = 256  # standard
-         6 64
+         6 2
 
         """
     )

@@ -1095,9 +1095,9 @@ public struct SharingTracker: Sendable {
         untracked += 1
       }
     }
-    // Most of the queue are fences that are gone: keep it as short as the table.
-    guard fenceQueue.count - firstFence > 2 * Self.maximumFences || firstFence > Self.maximumFences
-    else { return }
+    // Most of the queue are fences that are gone: keep it about as short as the table, because every
+    // checkpoint copies it.
+    guard fenceQueue.count > 2 * fencesByKey.count + 1024 else { return }
     var seen = Set<DMAFence.Key>()
     fenceQueue = fenceQueue[firstFence...].filter {
       fencesByKey[$0] != nil && seen.insert($0).inserted

@@ -8,6 +8,7 @@ import DMADebugCore
 public struct BufferJudge {
   /// The most buffers that are held at once and watched for growth.
   private static let maximumHeld = 1 << 16
+  private static let maximumHistories = 1 << 12
 
   private let leakMinimum: Int
   /// Buffers that are held for sure: their exporter, and when that began.
@@ -80,6 +81,7 @@ public struct BufferJudge {
     let isHeld = buffer?.isHeld ?? false
     if isHeld, held[inode] == nil, held.count < Self.maximumHeld {
       let exporter = buffer?.exporter ?? NameTable.unknown
+      guard histories.count < Self.maximumHistories || histories[exporter] != nil else { return }
       held[inode] = (exporter, event)
       histories[exporter, default: SiteHistory()].map(event.time)
     } else if !isHeld, let (exporter, first) = held.removeValue(forKey: inode) {

@@ -86,9 +86,10 @@ public struct Activity: Sendable {
     return UInt64(Double(sum) * 1e9 / Double(now - begin))
   }
 
-  /// Bytes that a copy takes when everything in it has changed, about.
-  var approximateBytes: Int {
-    devices.reduce(1 << 10) { $0 + $1.pieces.count * MemoryLayout<Piece>.stride }
+  /// Bytes that a copy takes once everything in the original has changed.
+  var storageBytes: Int {
+    devices.reduce(devices.storageBytes) { $0 + $1.pieces.storageBytes }
+      + total.pieces.storageBytes + lifetimes.storageBytes + MemoryLayout<Activity>.stride
   }
 
   /// Takes in an event; what it changed follows with ``observe(_:at:)``.

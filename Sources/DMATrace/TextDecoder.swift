@@ -56,6 +56,29 @@ struct TextDecoder {
   private(set) var delivered: UInt64 = 0
   private var deliveredDMA: UInt64 = 0
 
+  /// What reading on from here needs: without the names, which the reader has, and the caches in front
+  /// of them, which would make a mark a hundred times as large as what it says.
+  var atRest: TextDecoder {
+    var state = self
+    state.names = TraceNames.none
+    state.stacks = stacks.atRest
+    for cache in Self.caches { state[keyPath: cache] = NameCache.empty }
+    state.taskCache = TaskCache.empty
+    return state
+  }
+
+  private static var caches: [WritableKeyPath<TextDecoder, NameCache>] {
+    [
+      \.eventCache, \.deviceCache, \.symbolCache, \.commCache, \.driverCache, \.exporterCache,
+      \.timelineCache, \.channelCache,
+    ]
+  }
+
+  /// Bytes that a mark with this takes.
+  var storageBytes: Int {
+    MemoryLayout<TextDecoder>.stride + stacks.storageBytes + summary.malformed.storageBytes
+  }
+
   // MARK: Lines
 
   /// Decodes complete lines until the batch is full.

@@ -491,7 +491,25 @@ import Testing
     #expect(sharing.timelines().count <= SharingTracker.maximumTimelines)
     #expect(sharing.pendingFences == sharing.fences().count)
     #expect(sharing.untracked > 0)
-    #expect(engine.approximateBytes < 128 << 20)
+    #expect(engine.storageBytes < 128 << 20)
+  }
+
+  /// A state is as large as what is alive in it, however many fences there were.
+  @Test func signaledFencesTakeNoRoom() {
+    var engine = DMADebug(Configuration(generation: .linux73))
+    let names = TraceNames()
+    func apply(_ kind: DMAEvent.Kind, _ number: UInt64) {
+      var event = DMAEvent(kind)
+      event.address = 1
+      event.size = number
+      engine.apply(event, in: EventBatch(), names: names)
+    }
+    for number in 1...UInt64(50_000) {
+      apply(.fenceInit, number)
+      apply(.fenceSignaled, number)
+    }
+    #expect(engine.sharing.fences().isEmpty)
+    #expect(engine.storageBytes < 128 << 10)
   }
 
   @Test func goneBuffersAreForgotten() throws {

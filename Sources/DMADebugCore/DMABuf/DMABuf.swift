@@ -78,6 +78,12 @@ public struct DMABuf: Sendable {
   /// Those that are not signaled yet, also where the kernel keeps a later one in their place.
   var pendingFences: [Reservation] = []
 
+  /// Bytes of its lists.
+  var storageBytes: Int {
+    accesses.storageBytes + attachments.storageBytes + holders.storageBytes + fences.storageBytes
+      + pendingFences.storageBytes
+  }
+
   init(_ event: DMAEvent, order: UInt64) {
     inode = event.kind == .fenceAdd ? event.dmaAddress : event.address
     first = event

@@ -165,13 +165,37 @@ public struct SharingTracker: Sendable {
     bufferEvents == 0 && fenceEvents == 0 && iovaEvents == 0 && channelEvents == 0
   }
 
-  /// Bytes that a copy takes when everything in it has changed, about.
-  var approximateBytes: Int {
-    buffersByInode.count * (MemoryLayout<DMABuf>.stride + 128)
-      + attachmentsByID.count * (MemoryLayout<DMABufAttachment>.stride + 96)
-      + fencesByKey.count * (MemoryLayout<DMAFence>.stride + 48)
-      + timelinesByContext.count * 128 + rangeCount * 512 + channelsByName.count * 1024
-      + fenceQueue.count * 16
+  /// Bytes that a copy takes once everything in the original has changed.
+  var storageBytes: Int {
+    if isEmpty { return recentMaps.storageBytes }
+    let buffers = buffersByInode.values.reduce(buffersByInode.storageBytes) { $0 + $1.storageBytes }
+    let attachments = attachmentsByID.values.reduce(attachmentsByID.storageBytes) {
+      $0 + $1.links.storageBytes
+    }
+    let fences = fencesByKey.values.reduce(fencesByKey.storageBytes) {
+      $0 + $1.waiters.storageBytes
+    }
+    let ranges = rangesByDevice.values.reduce(rangesByDevice.storageBytes) { sum, ranges in
+      ranges.reduce(sum + ranges.storageBytes) { $0 + $1.links.storageBytes }
+    }
+    let channels = channelsByName.values.reduce(channelsByName.storageBytes) {
+      $0 + $1.descriptors.storageBytes
+    }
+    let samples = exporters.values.reduce(exporters.storageBytes) { $0 + $1.samples.storageBytes }
+    let sets =
+      unmapped.values.reduce(unmapped.storageBytes) { $0 + $1.storageBytes }
+      + attachmentsOfDevices.values.reduce(attachmentsOfDevices.storageBytes) {
+        $0 + $1.storageBytes
+      }
+    let links = attachmentsOfLists.storageBytes + channelsOfSlots.storageBytes
+    let queues =
+      recentMaps.storageBytes + awaitedMaps.storageBytes + departures.storageBytes
+      + fenceQueue.storageBytes + unlinked.storageBytes
+    let waiting =
+      doubtfulReleases.storageBytes + incidents.storageBytes + suspects.storageBytes
+      + timelinesByContext.storageBytes
+    return buffers + attachments + fences + ranges + channels + samples + sets + links + queues
+      + waiting
   }
 
   // MARK: Asking
@@ -1071,9 +1095,9 @@ public struct SharingTracker: Sendable {
         untracked += 1
       }
     }
-    // Most of the queue are fences that are gone: keep it as short as the table.
-    guard fenceQueue.count - firstFence > 2 * Self.maximumFences || firstFence > Self.maximumFences
-    else { return }
+    // Most of the queue are fences that are gone: keep it about as short as the table, because every
+    // checkpoint copies it.
+    guard fenceQueue.count > 2 * fencesByKey.count + 1024 else { return }
     var seen = Set<DMAFence.Key>()
     fenceQueue = fenceQueue[firstFence...].filter {
       fencesByKey[$0] != nil && seen.insert($0).inserted

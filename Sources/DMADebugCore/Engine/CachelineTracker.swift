@@ -27,7 +27,8 @@ struct CachelineTracker: Sendable {
 
   init() {}
 
-  var approximateBytes: Int { slots.count * 8 }
+  /// Bytes of its slots.
+  var storageBytes: Int { slots.storageBytes }
 
   /// The cacheline of a physical address (`to_cacheline_number`).
   @inline(__always)

@@ -18,6 +18,11 @@ struct ContainmentIndex: Sendable {
 
   init() {}
 
+  /// Bytes of its tables.
+  var storageBytes: Int {
+    cells.storageBytes + counts.storageBytes + widthsInUse.storageBytes
+  }
+
   /// Files every live entry.
   mutating func build(_ entries: Slab<Mapping>, _ hasher: KeyHasher) {
     isActive = true

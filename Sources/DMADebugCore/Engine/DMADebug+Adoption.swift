@@ -19,6 +19,11 @@ struct AdoptedSegments: Sendable {
 
   var isEmpty: Bool { waiting.isEmpty }
 
+  /// Bytes of the segments that wait.
+  var storageBytes: Int {
+    waiting.values.reduce(waiting.storageBytes) { $0 + $1.slots.storageBytes }
+  }
+
   mutating func add(_ device: DeviceID, _ physical: UInt64, _ index: UInt32, _ sequence: UInt64) {
     waiting[AdoptedSegmentKey(device: device, physical: physical), default: Waiting()]
       .slots.append((index, sequence))

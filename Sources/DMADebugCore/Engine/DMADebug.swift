@@ -231,12 +231,27 @@ public struct DMADebug: Sendable {
   /// Grows with everything that is mapped or freed.
   public var changeCount: UInt64 { 2 * table.nextSequence - UInt64(table.count) }
 
-  /// Bytes that a copy takes when everything in it has changed, about.
-  public var approximateBytes: Int {
-    table.entries.count * (MemoryLayout<Mapping>.stride + 48) + cachelines.approximateBytes
-      + lists.approximateBytes + sharing.approximateBytes
-      + devices.count * MemoryLayout<DeviceState>.stride
-      + details.count * MemoryLayout<DeviceDetails>.stride + (1 << 12)
+  /// Bytes that a copy takes once everything in the original has changed.
+  public var storageBytes: Int {
+    let tables =
+      table.storageBytes + cachelines.storageBytes + lists.storageBytes
+      + adoptedSegments.storageBytes + directMap.storageBytes + sharing.storageBytes
+    let deviceBytes =
+      devices.storageBytes
+      + details.reduce(details.storageBytes) { $0 + $1.untracked.storageBytes }
+    let queues =
+      reports.storageBytes + changes.storageBytes + waitingFrees.storageBytes
+      + leavingDevices.storageBytes
+    return tables + deviceBytes + queues + MemoryLayout<DMADebug>.stride
+  }
+
+  /// A copy to go on from later, without what waits to be taken out and without the room for it,
+  /// which after a large dump is as large as the mappings.
+  public func checkpoint() -> DMADebug {
+    var copy = self
+    copy.reports = []
+    copy.changes = []
+    return copy
   }
 
   // MARK: Before the first event

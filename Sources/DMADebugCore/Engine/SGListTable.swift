@@ -58,7 +58,11 @@ struct SGListTable: Sendable {
 
   subscript(index: UInt32) -> List { lists[Int(index)] }
 
-  var approximateBytes: Int { arena.count * 8 + lists.count * MemoryLayout<List>.stride }
+  /// Bytes of the lists, their segments and the indexes over them.
+  var storageBytes: Int {
+    lists.storageBytes + freeLists.storageBytes + arena.storageBytes + freeBlocks.storageBytes
+      + freeBlocks.reduce(0) { $0 + $1.storageBytes } + chains.storageBytes
+  }
 
   /// Whether a list is still the one with this order, and not unmapped.
   func isLive(_ index: UInt32, _ order: UInt64) -> Bool {

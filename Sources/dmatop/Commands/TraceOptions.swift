@@ -219,7 +219,7 @@ struct ReplayArguments: ParsableArguments {
 
   /// A trace with time travel.
   ///
-  /// - Parameter budget: bytes for checkpoints.
+  /// - Parameter budget: bytes for all that is kept to go back.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
     var options = try options(gates)
     let reader = try merging(Self.input(path, &options))

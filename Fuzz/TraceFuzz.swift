@@ -44,15 +44,13 @@ private func replay(_ bytes: [UInt8]) {
   guard let reader = try? CaptureInput.open(bytes, name: "input"),
     var replay = try? Replay(reader: reader, options: options)
   else { return }
-  replay.collectChanges()
+  replay.collect([.reports, .changes])
   var statistics = Statistics()
   var collector = FindingCollector(path: "input")
   var text = TextBuffer()
   let generation = replay.engine.configuration.generation
   _ = try? replay.run(to: .end) { replay, event in
-    var reports: [Report] = []
-    replay.takeReports(&reports)
-    for report in reports {
+    for report in replay.output.reports {
       KernelMessage.append(report, replay.names, generation, to: &text)
       collector.add(report, replay.names, generation)
     }
@@ -64,7 +62,7 @@ private func replay(_ bytes: [UInt8]) {
         replay.names
       )
     }
-    statistics.observe(event, &replay)
+    statistics.observe(event, replay.output)
     if text.bytes.count > 1 << 16 { text.removeAll() }
   }
   for file in VirtualFile.allCases { _ = replay.engine.read(file, names: replay.names) }

@@ -118,8 +118,8 @@ package struct PerfettoExport {
   private var markers: UInt64 = 0
   private var mappings: UInt64 = 0
   private var time: UInt64 = 0
-  private var changes: [MappingChange] = []
-  private var reports: [Report] = []
+  /// What the event at hand changed; at first what a saved dump says was there before.
+  private var changes: [MappingChange]
   private let generation: KernelGeneration
 
   // Numbers of interned strings by what they stand for, 0 for none yet.
@@ -138,6 +138,7 @@ package struct PerfettoExport {
   package init(_ replay: borrowing Replay) {
     generation = replay.engine.configuration.generation
     eventNames = []
+    changes = replay.output.changes
     // The first packet begins the state that all later ones lean on.
     packet.field(Packet.sequence, 1)
     packet.field(Packet.flags, 1)
@@ -314,10 +315,10 @@ package struct PerfettoExport {
   // MARK: Events
 
   /// Takes in the event that was just applied.
-  package mutating func observe(_ replay: inout Replay, _ event: DMAEvent) {
+  package mutating func observe(_ replay: borrowing Replay, _ event: DMAEvent) {
     if event.kind != .lost { time = event.time }
-    if replay.engine.hasChanges {
-      replay.drainChanges { changes.append($0) }
+    changes += replay.output.changes
+    if !changes.isEmpty {
       take(replay, event)
       changes.removeAll(keepingCapacity: true)
     }
@@ -330,12 +331,12 @@ package struct PerfettoExport {
       addFault(event, replay)
     default: break
     }
-    if replay.engine.hasReports { takeReports(&replay) }
+    addErrors(replay)
   }
 
   /// Takes in what the end of the trace brought up.
-  package mutating func finish(_ replay: inout Replay) {
-    takeReports(&replay)
+  package mutating func finish(_ replay: borrowing Replay) {
+    addErrors(replay)
   }
 
   private mutating func take(_ replay: borrowing Replay, _ event: DMAEvent) {
@@ -519,9 +520,8 @@ package struct PerfettoExport {
     endEvent()
   }
 
-  private mutating func takeReports(_ replay: inout Replay) {
-    replay.takeReports(&reports)
-    for report in reports where report.kind.isError {
+  private mutating func addErrors(_ replay: borrowing Replay) {
+    for report in replay.output.reports where report.kind.isError {
       let track = errors(of: report.device, replay)
       let rule = word(report.kind.name)
       let driver = name(report.driver.rawValue, \.drivers, \.driverStrings, replay)
@@ -539,7 +539,6 @@ package struct PerfettoExport {
       }
       endEvent()
     }
-    reports.removeAll(keepingCapacity: true)
   }
 }
 

@@ -17,8 +17,6 @@ package struct SQLExport {
   private let mappings: SQLiteDatabase.Statement
   private var lint: LintRun
   private var statistics = Statistics()
-  private var changes: [MappingChange] = []
-  private var reports: [Report] = []
   private let source: String
   /// By slot of the mapping table.
   private var live: [Live] = []
@@ -72,25 +70,13 @@ package struct SQLExport {
   /// Takes in the event that was just applied.
   ///
   /// - Throws: ``SQLiteDatabase/Problem``
-  package mutating func observe(_ replay: inout Replay, _ event: DMAEvent) throws {
+  package mutating func observe(_ replay: borrowing Replay, _ event: DMAEvent) throws {
     try add(event, replay)
-    // The lists are taken out of the way, so that the closure may fill them, and their memory stays.
-    var changes: [MappingChange] = []
-    var reports: [Report] = []
-    swap(&changes, &self.changes)
-    swap(&reports, &self.reports)
-    lint.observe(&replay, event) { drained, taken in
-      changes.append(contentsOf: drained)
-      reports.append(contentsOf: taken)
-    }
-    statistics.observe(event, changes: changes, reports: reports)
-    for change in changes {
+    lint.observe(replay, event)
+    statistics.observe(event, replay.output)
+    for change in replay.output.changes {
       if change.isAdded { begin(change, replay) } else { try end(change, event, replay) }
     }
-    changes.removeAll(keepingCapacity: true)
-    reports.removeAll(keepingCapacity: true)
-    swap(&changes, &self.changes)
-    swap(&reports, &self.reports)
   }
 
   private mutating func add(_ event: DMAEvent, _ replay: borrowing Replay) throws {
@@ -256,8 +242,8 @@ package struct SQLExport {
   /// Writes what is known at the end, and closes the database.
   ///
   /// - Throws: ``SQLiteDatabase/Problem``
-  package mutating func finish(_ replay: inout Replay) throws {
-    var result = lint.finish(&replay, name: source)
+  package mutating func finish(_ replay: borrowing Replay) throws {
+    var result = lint.finish(replay, name: source)
     var used: Set<Int> = []
     result.configure(LintConfiguration(), today: "", used: &used)
     try addLive(replay)

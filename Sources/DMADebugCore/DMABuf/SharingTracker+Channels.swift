@@ -1,9 +1,9 @@
 /// Channels of dmaengine and the descriptors that they work on.
 extension SharingTracker {
-  mutating func channel(_ event: DMAEvent, slot: UInt32?) {
+  mutating func channel(_ event: DMAEvent, slot: UInt32?, to output: inout EngineOutput) {
     let name = event.site
     if event.kind == .descriptorComplete || event.kind == .channelStatus && event.size == 0 {
-      settleReleases()
+      settleReleases(to: &output)
     }
     if channelsByName[name] == nil {
       guard channelsByName.count < Self.maximumChannels else {
@@ -44,10 +44,10 @@ extension SharingTracker {
         }
       }
     case .channelTerminate:
-      neverIssued(index, event)
+      neverIssued(index, event, to: &output)
       drop(index) { $0.cookie != nil }
     case .channelRelease:
-      neverIssued(index, event)
+      neverIssued(index, event, to: &output)
       let inFlight = channelsByName.values[index].descriptors.filter { descriptor in
         descriptor.cookie != nil && !descriptor.isDoubtful
           && (descriptor.isIssued || !sightings.contains(.issue))
@@ -58,8 +58,8 @@ extension SharingTracker {
         incident.value = UInt64(inFlight.count)
         // Where nothing shows completions they say nothing by being absent; the first may come later.
         if sightings.contains(.completion) {
-          report(incident)
-        } else if collectsIncidents, doubtfulReleases.count < 64 {
+          output.report(incident)
+        } else if doubtfulReleases.count < 64 {
           doubtfulReleases.append(incident)
         }
       }
@@ -70,8 +70,8 @@ extension SharingTracker {
   }
 
   /// The trace shows completions: releases before it were of channels at work.
-  private mutating func settleReleases() {
-    for incident in doubtfulReleases { report(incident) }
+  private mutating func settleReleases(to output: inout EngineOutput) {
+    for incident in doubtfulReleases { output.report(incident) }
     doubtfulReleases.removeAll()
   }
 
@@ -82,9 +82,10 @@ extension SharingTracker {
   /// Descriptors that were submitted a while ago and go without having been issued.
   private mutating func neverIssued(
     _ index: Dictionary<UInt32, DMAChannel>.Index,
-    _ event: DMAEvent
+    _ event: DMAEvent,
+    to output: inout EngineOutput
   ) {
-    guard collectsIncidents, sightings.contains(.issue) else { return }
+    guard output.content.contains(.incidents), sightings.contains(.issue) else { return }
     let forgotten = channelsByName.values[index].descriptors.filter { descriptor in
       guard let submitted = descriptor.submitted else { return false }
       return !descriptor.isIssued && !descriptor.isDoubtful
@@ -95,7 +96,7 @@ extension SharingTracker {
     var incident = SharingIncident(kind: .neverIssued, event: event, origin: submitted)
     incident.event.device = channelsByName.values[index].client
     incident.value = UInt64(forgotten.count)
-    report(incident)
+    output.report(incident)
   }
 
   private mutating func prepare(

@@ -1,27 +1,27 @@
 /// IOVA-based mappings, `dma_iova_…`: a range is allocated, memory is linked into it piece by piece,
 /// synchronised once, and destroyed as a whole.
 extension SharingTracker {
-  mutating func iova(_ event: DMAEvent) {
+  mutating func iova(_ event: DMAEvent, to output: inout EngineOutput) {
     switch event.kind {
     case .iovaAlloc: allocate(event)
-    case .iovaLink: link(event)
+    case .iovaLink: link(event, to: &output)
     case .iovaSync:
       sightings.insert(.iovaSync)
-      withRange(event) { range, _ in range.sync(event) }
+      withRange(event, to: &output) { range, _ in range.sync(event) }
     case .iovaUnlink:
       noteUnlinked(event, event.dmaAddress, event.size)
-      withRange(event) { range, incidents in
+      withRange(event, to: &output) { range, incidents in
         range.unlink(event.dmaAddress, event.size, event, &incidents)
       }
     case .iovaDestroy:
       noteUnlinked(event, event.dmaAddress, event.size)
-      withRange(event) { range, incidents in
+      withRange(event, to: &output) { range, incidents in
         range.unlink(range.address, event.size, event, &incidents)
         range.leftovers(event, &incidents)
       }
       remove(event)
     case .iovaFree:
-      withRange(event) { range, incidents in range.leftovers(event, &incidents) }
+      withRange(event, to: &output) { range, incidents in range.leftovers(event, &incidents) }
       remove(event)
     default: break
     }
@@ -75,31 +75,38 @@ extension SharingTracker {
     return low
   }
 
-  private mutating func link(_ event: DMAEvent) {
+  private mutating func link(_ event: DMAEvent, to output: inout EngineOutput) {
     guard let place = place(event.device, event.dmaAddress) else {
       // Its range may be older than the trace, unless it begins just behind one that is known.
       let before = event.dmaAddress > 0 ? self.place(event.device, event.dmaAddress - 1) : nil
       if let before, let range = rangesByDevice[event.device]?[before] {
-        outside(event, range)
+        outside(event, range, to: &output)
       } else {
         undecidedOrigins += 1
       }
       return
     }
     guard let range = rangesByDevice[event.device]?[place] else { return }
-    if event.size > range.size &- (event.dmaAddress &- range.address) { outside(event, range) }
+    if event.size > range.size &- (event.dmaAddress &- range.address) {
+      outside(event, range, to: &output)
+    }
     let isRoom = rangesByDevice[event.device]?[place].add(event) ?? false
     if !isRoom { untracked += 1 }
   }
 
-  private mutating func outside(_ event: DMAEvent, _ range: IOVARange) {
+  private mutating func outside(
+    _ event: DMAEvent,
+    _ range: IOVARange,
+    to output: inout EngineOutput
+  ) {
     var incident = SharingIncident(kind: .iovaOutside, event: event, origin: range.event)
     incident.value = range.size
-    report(incident)
+    output.report(incident)
   }
 
   private mutating func withRange(
     _ event: DMAEvent,
+    to output: inout EngineOutput,
     _ body: (inout IOVARange, inout [SharingIncident]) -> Void
   ) {
     guard let place = place(event.device, event.dmaAddress) else {
@@ -111,7 +118,7 @@ extension SharingTracker {
     for incident in incidents {
       // Without a probe on dma_iova_sync() its absence says nothing.
       if incident.kind == .iovaNotSynced, !sightings.contains(.iovaSync) { continue }
-      report(incident)
+      output.report(incident)
     }
   }
 
@@ -121,7 +128,7 @@ extension SharingTracker {
 
   /// What of a range an unlink takes away.
   private mutating func noteUnlinked(_ event: DMAEvent, _ address: UInt64, _ size: UInt64) {
-    guard collectsIncidents, let place = place(event.device, event.dmaAddress),
+    guard let place = place(event.device, event.dmaAddress),
       let range = rangesByDevice[event.device]?[place]
     else { return }
     let end = address &+ size
@@ -170,15 +177,16 @@ extension SharingTracker {
   }
 
   /// A driver left its device: its ranges are lost.
-  mutating func releasedRanges(_ device: DeviceID, _ event: DMAEvent) {
-    guard collectsIncidents, let ranges = rangesByDevice[device] else { return }
+  mutating func releasedRanges(_ device: DeviceID, _ event: DMAEvent, to output: inout EngineOutput)
+  {
+    guard let ranges = rangesByDevice[device] else { return }
     let known = ranges.filter { $0.event.time > lossTime ?? 0 }
     guard let first = known.first else { return }
     var incident = SharingIncident(kind: .leakedRange, event: event, origin: first.event)
     incident.event.device = device
     incident.value = UInt64(known.count)
     incident.detail = known.reduce(0) { $0 &+ $1.size }
-    report(incident)
+    output.report(incident)
   }
 
   private mutating func remove(_ event: DMAEvent) {

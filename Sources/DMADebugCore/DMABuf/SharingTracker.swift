@@ -14,7 +14,6 @@ public struct SharingTracker: Sendable {
   public static let maximumRanges = 1 << 16
   public static let maximumChannels = 1 << 12
   static let maximumExporters = 1 << 12
-  static let maximumIncidents = 4096
 
   /// What the trace shows at all: without it the absence of an event says nothing.
   public struct Sightings: OptionSet, Sendable {
@@ -152,9 +151,6 @@ public struct SharingTracker: Sendable {
   /// What there was no room for.
   public internal(set) var untracked: UInt64 = 0
 
-  /// Keeps mistakes for ``takeIncidents()``.
-  public var collectsIncidents = false
-  private var incidents: [SharingIncident] = []
   /// Attachments that seem to have been detached while mapped, with the list that says so.
   private var suspects: [(link: DMABufAttachment.Link, incident: SharingIncident)] = []
 
@@ -269,20 +265,6 @@ public struct SharingTracker: Sendable {
     attachmentsOfLists[list].flatMap { attachmentsByID[$0] }
   }
 
-  /// Gives up the mistakes since the last call.
-  public mutating func takeIncidents() -> [SharingIncident] {
-    defer { incidents.removeAll(keepingCapacity: true) }
-    return incidents
-  }
-
-  /// Whether there are mistakes to take.
-  public var hasIncidents: Bool { !incidents.isEmpty }
-
-  mutating func report(_ incident: SharingIncident) {
-    guard collectsIncidents, incidents.count < Self.maximumIncidents else { return }
-    incidents.append(incident)
-  }
-
   // MARK: Events
 
   /// Takes in an event of a buffer, fence, range or channel.
@@ -297,21 +279,22 @@ public struct SharingTracker: Sendable {
     driver: DriverID,
     lists: SGListTable,
     slot: UInt32?,
-    number: UInt64
+    number: UInt64,
+    to output: inout EngineOutput
   ) {
     lastTime = max(lastTime, event.time)
     if event.kind.isBuffer {
       bufferEvents += 1
-      buffer(event, driver, lists, number)
+      buffer(event, driver, lists, number, to: &output)
     } else if event.kind.isFence {
       fenceEvents += 1
-      fence(event)
+      fence(event, to: &output)
     } else if event.kind.isIOVA {
       iovaEvents += 1
-      iova(event)
+      iova(event, to: &output)
     } else {
       channelEvents += 1
-      channel(event, slot: slot)
+      channel(event, slot: slot, to: &output)
     }
   }
 
@@ -348,12 +331,15 @@ public struct SharingTracker: Sendable {
     _ event: DMAEvent,
     _ driver: DriverID,
     _ lists: SGListTable,
-    _ number: UInt64
+    _ number: UInt64,
+    to output: inout EngineOutput
   ) {
     let inode = event.address
     bufferKinds |= Self.bit(event.kind)
     if event.kind.hasBufferTracepoint, !event.flags.contains(.probe) { hasTracepoints = true }
-    if event.kind == .bufferExport, let old = buffersByInode[inode] { forget(old, at: event) }
+    if event.kind == .bufferExport, let old = buffersByInode[inode] {
+      forget(old, at: event, to: &output)
+    }
     if buffersByInode[inode] == nil {
       guard buffersByInode.count < Self.maximumBuffers else {
         untracked += 1
@@ -367,7 +353,7 @@ public struct SharingTracker: Sendable {
       buffersByInode[inode] = buffer
     }
     if event.size != 0 || event.site != NameTable.unknown { describe(inode, event) }
-    if buffersByInode[inode]?.state != .live { reuse(inode, event) }
+    if buffersByInode[inode]?.state != .live { reuse(inode, event, to: &output) }
     note(inode, event)
     switch event.kind {
     case .bufferFD:
@@ -377,12 +363,12 @@ public struct SharingTracker: Sendable {
         $0.lastDescriptor = Int32(bitPattern: event.mappedEntries)
       }
     case .bufferGet: change(inode) { $0.gets += 1 }
-    case .bufferPut: put(inode, event)
+    case .bufferPut: put(inode, event, to: &output)
     case .bufferMmap, .bufferMmapInternal: change(inode) { $0.mmaps &+= 1 }
     case .bufferAttach: attach(event)
-    case .bufferDetach: detach(event, lists)
+    case .bufferDetach: detach(event, lists, to: &output)
     case .bufferMapAttachment: mapAttachment(event, lists, number)
-    case .bufferUnmapAttachment: unmapAttachment(event)
+    case .bufferUnmapAttachment: unmapAttachment(event, to: &output)
     case .bufferPin:
       prove(event)
       withAttachment(event) { $0.pins &+= 1 }
@@ -397,16 +383,16 @@ public struct SharingTracker: Sendable {
         if $0.openAccesses == 0 { $0.isWrittenByCPU = false }
         $0.accesses[direction] &+= 1
       }
-    case .bufferEndAccess: endAccess(inode, event)
+    case .bufferEndAccess: endAccess(inode, event, to: &output)
     case .bufferVmap:
       sightings.insert(.vmap)
       change(inode) { $0.vmaps &+= 1 }
-    case .bufferVunmap: unmapKernel(inode, event, \.vmaps, .vmap)
+    case .bufferVunmap: unmapKernel(inode, event, \.vmaps, .vmap, to: &output)
     case .bufferKmap:
       sightings.insert(.kmap)
       change(inode) { $0.kmaps &+= 1 }
-    case .bufferKunmap: unmapKernel(inode, event, \.kmaps, .kmap)
-    case .bufferAccess: access(inode, event, driver)
+    case .bufferKunmap: unmapKernel(inode, event, \.kmaps, .kmap, to: &output)
+    case .bufferAccess: access(inode, event, driver, to: &output)
     default: break
     }
   }
@@ -473,32 +459,39 @@ public struct SharingTracker: Sendable {
     }
   }
 
-  private mutating func put(_ inode: UInt64, _ event: DMAEvent) {
+  private mutating func put(_ inode: UInt64, _ event: DMAEvent, to output: inout EngineOutput) {
     change(inode) { $0.puts += 1 }
-    settle(inode, event)
+    settle(inode, event, to: &output)
   }
 
   /// Decides whether a buffer may be gone, after something that held it has let go.
-  private mutating func settle(_ inode: UInt64, _ event: DMAEvent) {
+  private mutating func settle(_ inode: UInt64, _ event: DMAEvent, to output: inout EngineOutput) {
     guard let buffer = buffersByInode[inode], buffer.state == .live, buffer.puts > 0,
       !buffer.isHeld
     else { return }
     if buffer.descriptors > 0 || !isKnown(buffer) {
-      depart(buffer, .possiblyGone, event)
+      depart(buffer, .possiblyGone, event, to: &output)
     } else if buffer.puts > buffer.gets {
       // The reference that came with the export is put too.
-      depart(buffer, .gone, event)
+      depart(buffer, .gone, event, to: &output)
     }
   }
 
-  private mutating func depart(_ buffer: DMABuf, _ state: DMABuf.State, _ event: DMAEvent) {
+  private mutating func depart(
+    _ buffer: DMABuf,
+    _ state: DMABuf.State,
+    _ event: DMAEvent,
+    to output: inout EngineOutput
+  ) {
     leave(buffer, at: event.time)
     change(buffer.inode) { $0.state = state }
     departures.append(buffer.inode)
     while departures.count - firstDeparture > Self.rememberedBuffers {
       let oldest = departures[firstDeparture]
       firstDeparture += 1
-      if let buffer = buffersByInode[oldest], buffer.state != .live { forget(buffer, at: event) }
+      if let buffer = buffersByInode[oldest], buffer.state != .live {
+        forget(buffer, at: event, to: &output)
+      }
     }
     if firstDeparture > 4 * Self.rememberedBuffers {
       departures.removeFirst(firstDeparture)
@@ -507,7 +500,7 @@ public struct SharingTracker: Sendable {
   }
 
   /// Something happens to a buffer that is (possibly) gone: it was not, or it should not.
-  private mutating func reuse(_ inode: UInt64, _ event: DMAEvent) {
+  private mutating func reuse(_ inode: UInt64, _ event: DMAEvent, to output: inout EngineOutput) {
     guard let buffer = buffersByInode[inode] else { return }
     switch event.kind {
     case .bufferPut: return
@@ -517,11 +510,11 @@ public struct SharingTracker: Sendable {
       return
     case .bufferGet, .bufferFD, .bufferMmapInternal, .bufferBeginAccess:
       // Through a descriptor that is still open.
-      if buffer.state == .gone { useAfterPut(buffer, event) }
+      if buffer.state == .gone { useAfterPut(buffer, event, to: &output) }
     default:
       // A kernel driver without a reference of its own, unless it is attached.
       if buffer.state == .gone || isKnown(buffer) && buffer.attachments.isEmpty {
-        useAfterPut(buffer, event)
+        useAfterPut(buffer, event, to: &output)
       }
     }
     if buffer.state == .possiblyGone, event.kind == .bufferGet || event.kind == .bufferFD {
@@ -532,19 +525,24 @@ public struct SharingTracker: Sendable {
     }
   }
 
-  private mutating func useAfterPut(_ buffer: DMABuf, _ event: DMAEvent) {
+  private mutating func useAfterPut(
+    _ buffer: DMABuf,
+    _ event: DMAEvent,
+    to output: inout EngineOutput
+  ) {
     guard isKnown(buffer) else { return }
     var incident = SharingIncident(kind: .useAfterPut, event: event, origin: buffer.last)
     incident.inode = buffer.inode
     incident.detail = buffer.state == .gone ? 1 : 0
-    report(incident)
+    output.report(incident)
     // What follows is of the same mistake.
     change(buffer.inode) { $0.isKnown = false }
   }
 
   /// A buffer is forgotten: what is left of it is said first.
-  private mutating func forget(_ buffer: DMABuf, at event: DMAEvent) {
-    leftovers(buffer)
+  private mutating func forget(_ buffer: DMABuf, at event: DMAEvent, to output: inout EngineOutput)
+  {
+    leftovers(buffer, to: &output)
     leave(buffer, at: event.time)
     for id in buffer.attachments { removeAttachment(id) }
     for reservation in buffer.fences + buffer.pendingFences { release(reservation.fence) }
@@ -556,8 +554,8 @@ public struct SharingTracker: Sendable {
   /// Only of one without descriptors: each of them holds it until it is closed, which nothing shows,
   /// and who imports it by one (`drm_gem_prime_fd_to_handle()`) keeps a reference with get_dma_buf()
   /// when it puts that of the descriptor.
-  private mutating func leftovers(_ buffer: DMABuf) {
-    guard collectsIncidents, buffer.descriptors == 0, buffer.gets == 0,
+  private mutating func leftovers(_ buffer: DMABuf, to output: inout EngineOutput) {
+    guard output.content.contains(.incidents), buffer.descriptors == 0, buffer.gets == 0,
       dated(buffer).outlivesReferences
     else { return }
     for id in buffer.attachments {
@@ -566,21 +564,21 @@ public struct SharingTracker: Sendable {
       incident.origin = buffer.last
       incident.inode = buffer.inode
       incident.detail = attachment.isMapped ? 1 : 0
-      report(incident)
+      output.report(incident)
     }
     if buffer.vmaps > 0 || buffer.kmaps > 0 {
       var incident = SharingIncident(kind: .unbalancedKernelMapping, event: buffer.last)
       incident.inode = buffer.inode
       incident.value = UInt64(buffer.vmaps) + UInt64(buffer.kmaps)
       incident.detail = buffer.vmaps > 0 ? 2 : 3
-      report(incident)
+      output.report(incident)
     }
     if buffer.openAccesses > 0 {
       var incident = SharingIncident(kind: .unbalancedAccess, event: buffer.last)
       incident.inode = buffer.inode
       incident.value = UInt64(buffer.openAccesses)
       incident.detail = 1
-      report(incident)
+      output.report(incident)
     }
   }
 
@@ -588,24 +586,26 @@ public struct SharingTracker: Sendable {
     _ inode: UInt64,
     _ event: DMAEvent,
     _ count: WritableKeyPath<DMABuf, UInt32>,
-    _ sighting: Sightings
+    _ sighting: Sightings,
+    to output: inout EngineOutput
   ) {
     guard let buffer = buffersByInode[inode] else { return }
     if buffer[keyPath: count] > 0 {
       change(inode) { $0[keyPath: count] -= 1 }
-      settle(inode, event)
+      settle(inode, event, to: &output)
     } else if isKnown(buffer), sightings.contains(sighting) {
       var incident = SharingIncident(kind: .unbalancedKernelMapping, event: event)
       incident.origin = buffer.first
       incident.inode = inode
       incident.detail = sighting == .vmap ? 0 : 1
-      report(incident)
+      output.report(incident)
     } else {
       undecidedOrigins += 1
     }
   }
 
-  private mutating func endAccess(_ inode: UInt64, _ event: DMAEvent) {
+  private mutating func endAccess(_ inode: UInt64, _ event: DMAEvent, to output: inout EngineOutput)
+  {
     guard let buffer = buffersByInode[inode] else { return }
     let direction = Int(event.direction.rawValue)
     if event.flags.contains(.noDirection) {
@@ -619,7 +619,7 @@ public struct SharingTracker: Sendable {
       incident.inode = inode
       // It was begun, but with another direction.
       incident.detail = buffer.openAccesses > 0 ? 2 : 0
-      report(incident)
+      output.report(incident)
       // It ends what was begun, so that one mistake is one finding.
       if let open = buffer.accesses.firstIndex(where: { $0 > 0 }) {
         change(inode) { $0.accesses[open] -= 1 }
@@ -630,7 +630,12 @@ public struct SharingTracker: Sendable {
   }
 
   /// Somebody touches the bytes: only a simulated machine can tell.
-  private mutating func access(_ inode: UInt64, _ event: DMAEvent, _ driver: DriverID) {
+  private mutating func access(
+    _ inode: UInt64,
+    _ event: DMAEvent,
+    _ driver: DriverID,
+    to output: inout EngineOutput
+  ) {
     guard let buffer = buffersByInode[inode], buffer.state == .live else { return }
     let isWriter = event.direction != .toDevice
     let isCPU = event.device == .unknown
@@ -647,11 +652,11 @@ public struct SharingTracker: Sendable {
         incident.origin = buffer.first
         incident.inode = inode
         incident.detail = (isWriter ? 1 : 0) | (buffer.openAccesses > 0 ? 2 : 0)
-        report(incident)
+        output.report(incident)
         return
       }
     }
-    if !isCPU, staleAccess(buffer, event) { return }
+    if !isCPU, staleAccess(buffer, event, to: &output) { return }
     // A device need not wait for what was asked of it, nor for what was asked of others later.
     var limit = UInt64.max
     if !isCPU, driver != .unknown {
@@ -672,14 +677,18 @@ public struct SharingTracker: Sendable {
       incident.inode = inode
       incident.fence = fence.key
       incident.detail = isWriter ? 1 : 0
-      report(incident)
+      output.report(incident)
       return
     }
   }
 
   /// Whether a device looks through a mapping from before the last move of a buffer, which it was
   /// told of: a dynamic importer has to map anew.
-  private mutating func staleAccess(_ buffer: DMABuf, _ event: DMAEvent) -> Bool {
+  private mutating func staleAccess(
+    _ buffer: DMABuf,
+    _ event: DMAEvent,
+    to output: inout EngineOutput
+  ) -> Bool {
     guard buffer.moves > 0, isKnown(buffer) else { return false }
     let attachments = buffer.attachments.compactMap { attachmentsByID[$0] }
       .filter { $0.device == event.device }
@@ -689,7 +698,7 @@ public struct SharingTracker: Sendable {
     var incident = SharingIncident(kind: .staleMapping, event: event, origin: attachment.event)
     incident.inode = buffer.inode
     incident.detail = event.direction != .toDevice ? 1 : 0
-    report(incident)
+    output.report(incident)
     // Once for each move.
     if let index = attachmentsByID.index(forKey: attachment.id) {
       attachmentsByID.values[index].mapMoves = buffer.moves
@@ -808,7 +817,11 @@ public struct SharingTracker: Sendable {
     attachmentsByID[id] = nil
   }
 
-  private mutating func detach(_ event: DMAEvent, _ lists: SGListTable) {
+  private mutating func detach(
+    _ event: DMAEvent,
+    _ lists: SGListTable,
+    to output: inout EngineOutput
+  ) {
     guard let id = find(event), let attachment = attachmentsByID[id] else {
       undecidedOrigins += 1
       return
@@ -818,7 +831,7 @@ public struct SharingTracker: Sendable {
       incident.origin = attachment.event
       incident.inode = event.address
       incident.value = UInt64(attachment.pins)
-      report(incident)
+      output.report(incident)
     }
     let links = attachment.links.filter { lists.isLive($0.list, $0.order) }
     if isKnown(attachment), attachment.maps > 0 || !links.isEmpty {
@@ -829,15 +842,15 @@ public struct SharingTracker: Sendable {
       incident.value = max(UInt64(attachment.maps), UInt64(links.count))
       incident.detail = isProved ? 1 : 0
       if isProved {
-        report(incident)
-      } else if collectsIncidents, suspects.count < 256, let link = links.first {
+        output.report(incident)
+      } else if suspects.count < 256, let link = links.first {
         // It may be a list of something else: only one that nobody ever unmaps tells.
         suspects.append((link, incident))
       }
     }
     removeAttachment(id)
     change(event.address) { $0.attachments.removeAll { $0 == id } }
-    settle(event.address, event)
+    settle(event.address, event, to: &output)
   }
 
   private mutating func mapAttachment(_ event: DMAEvent, _ lists: SGListTable, _ number: UInt64) {
@@ -867,7 +880,7 @@ public struct SharingTracker: Sendable {
     }
   }
 
-  private mutating func unmapAttachment(_ event: DMAEvent) {
+  private mutating func unmapAttachment(_ event: DMAEvent, to output: inout EngineOutput) {
     prove(event)
     guard let id = find(event), let index = attachmentsByID.index(forKey: id) else {
       // Already detached, or attached before the trace.
@@ -877,7 +890,7 @@ public struct SharingTracker: Sendable {
         var incident = SharingIncident(kind: .unmapWithoutMap, event: event, origin: buffer.first)
         incident.inode = buffer.inode
         incident.detail = 1
-        report(incident)
+        output.report(incident)
       } else {
         undecidedOrigins += 1
       }
@@ -890,7 +903,7 @@ public struct SharingTracker: Sendable {
       var incident = SharingIncident(kind: .unmapWithoutMap, event: event)
       incident.origin = attachment.event
       incident.inode = event.address
-      report(incident)
+      output.report(incident)
     } else {
       undecidedOrigins += 1
     }
@@ -972,8 +985,8 @@ public struct SharingTracker: Sendable {
   }
 
   /// A driver has left its device.
-  mutating func released(_ device: DeviceID, _ event: DMAEvent) {
-    releasedRanges(device, event)
+  mutating func released(_ device: DeviceID, _ event: DMAEvent, to output: inout EngineOutput) {
+    releasedRanges(device, event, to: &output)
     guard let ids = attachmentsOfDevices[device] else { return }
     let known = ids.sorted().compactMap { attachmentsByID[$0] }.filter { isKnown($0) }
     guard let first = known.first else { return }
@@ -982,12 +995,12 @@ public struct SharingTracker: Sendable {
     incident.origin = first.event
     incident.inode = first.inode
     incident.value = UInt64(known.count)
-    report(incident)
+    output.report(incident)
   }
 
   // MARK: Fences
 
-  private mutating func fence(_ event: DMAEvent) {
+  private mutating func fence(_ event: DMAEvent, to output: inout EngineOutput) {
     let key = DMAFence.Key(context: event.address, sequence: event.size)
     let begins = event.kind == .fenceInit || event.kind == .fenceEmit
     if event.kind == .fenceInit, let old = fencesByKey[key] {
@@ -1043,7 +1056,9 @@ public struct SharingTracker: Sendable {
       forgetFence(key)
     case .fenceDestroy:
       let fence = fencesByKey.values[index]
-      if !fence.isSignaled, isKnown(fence), fence.isWanted { neverSignaled(fence, at: event, 1) }
+      if !fence.isSignaled, isKnown(fence), fence.isWanted {
+        neverSignaled(fence, at: event, 1, to: &output)
+      }
       if !fence.isSignaled { pendingFences -= 1 }
       fencesByKey[key] = nil
     case .fenceAdd: add(key, event)
@@ -1201,28 +1216,33 @@ public struct SharingTracker: Sendable {
     for key in dropped { release(key) }
   }
 
-  private mutating func neverSignaled(_ fence: DMAFence, at event: DMAEvent, _ detail: UInt64) {
+  private mutating func neverSignaled(
+    _ fence: DMAFence,
+    at event: DMAEvent,
+    _ detail: UInt64,
+    to output: inout EngineOutput
+  ) {
     var incident = SharingIncident(kind: .neverSignaled, event: event, origin: fence.first)
     incident.fence = fence.key
     incident.value = UInt64(fence.waiters.count)
     incident.detail = detail
-    report(incident)
+    output.report(incident)
   }
 
   // MARK: The end
 
   /// Ends the stream: says what was left undone.
-  mutating func finish(lists: SGListTable) {
-    guard collectsIncidents else { return }
+  mutating func finish(lists: SGListTable, to output: inout EngineOutput) {
+    guard output.content.contains(.incidents) else { return }
     for suspect in suspects where lists.isLive(suspect.link.list, suspect.link.order) {
-      report(suspect.incident)
+      output.report(suspect.incident)
     }
     suspects.removeAll()
     for buffer in buffers().reversed() {
-      leftovers(buffer)
-      lost(buffer)
+      leftovers(buffer, to: &output)
+      lost(buffer, to: &output)
     }
-    finishFences()
+    finishFences(to: &output)
   }
 
   /// How long something must have lasted, in nanoseconds, to be more than the moment at which the
@@ -1231,14 +1251,14 @@ public struct SharingTracker: Sendable {
 
   /// A buffer that was exported, and of which nothing was seen since: no descriptor was made of it and
   /// no device attached, so that nobody but its exporter can know of it.
-  private mutating func lost(_ buffer: DMABuf) {
+  private mutating func lost(_ buffer: DMABuf, to output: inout EngineOutput) {
     guard isKnown(buffer), buffer.state == .live, buffer.last.kind == .bufferExport,
       sightings.contains(.descriptor), lastTime &- buffer.first.time >= Self.longTime
     else { return }
     var incident = SharingIncident(kind: .lostBuffer, event: buffer.first)
     incident.inode = buffer.inode
     incident.value = lastTime &- buffer.first.time
-    report(incident)
+    output.report(incident)
   }
 
   /// Who waits for whom in the end, and what was passed over.
@@ -1246,7 +1266,7 @@ public struct SharingTracker: Sendable {
   /// A wait that is open when the trace ends may end the next moment, and whoever asks whether a fence
   /// is signaled signals it: only threads that have waited for each other for long, without a signal
   /// of their timelines since, say something.
-  private mutating func finishFences() {
+  private mutating func finishFences(to output: inout EngineOutput) {
     for index in timelinesByContext.values.indices {
       timelinesByContext.values[index].settle(at: lastTime)
     }
@@ -1274,14 +1294,14 @@ public struct SharingTracker: Sendable {
           incident.fence = fence.key
           incident.value = UInt64(circle.count)
           incident.detail = (lastTime &- waiter.time) / 1_000_000
-          report(incident)
+          output.report(incident)
           continue
         }
       }
       if let settled = timelinesByContext[fence.key.context]?.settled,
         settled > fence.key.sequence
       {
-        neverSignaled(fence, at: fence.waiters.first ?? fence.first, 4)
+        neverSignaled(fence, at: fence.waiters.first ?? fence.first, 4, to: &output)
       }
     }
   }

@@ -209,13 +209,13 @@ struct ConvertCommand: ParsableCommand {
 
   private func writePerfetto(_ file: OutputFile) throws {
     var replay = try self.replay.open(trace)
-    replay.collectChanges()
+    replay.collect([.reports, .changes])
     var export = PerfettoExport(replay)
     try run(&replay) { replay, event in
-      export.observe(&replay, event)
+      export.observe(replay, event)
       if export.count > 1 << 18 { try export.flush(to: file) }
     }
-    export.finish(&replay)
+    export.finish(replay)
     try export.flush(to: file)
     if replay.summary.clock == .ticks {
       say("its clock counts ticks; Perfetto shows them as nanoseconds")
@@ -231,8 +231,8 @@ struct ConvertCommand: ParsableCommand {
     var replay = try self.replay.open(trace)
     do {
       var export = try SQLExport(path: path, &replay, source: displayName(trace))
-      try run(&replay) { replay, event in try export.observe(&replay, event) }
-      try export.finish(&replay)
+      try run(&replay) { replay, event in try export.observe(replay, event) }
+      try export.finish(replay)
     } catch let problem as SQLiteDatabase.Problem {
       throw CommandError("\(displayName(output)): \(problem.description)")
     }

@@ -110,13 +110,7 @@ struct DiffCommand: ParsableCommand {
     if replay.summary.isDump, side.moment != .end, side.moment != .event(0) {
       throw CommandError("\(side.shown): a dump has no moments")
     }
-    var dropped: [Report] = []
-    try replay.run(side.path, to: side.moment, verbose: self.replay.verbose) { replay, _ in
-      if replay.engine.hasReports {
-        replay.takeReports(&dropped)
-        dropped.removeAll(keepingCapacity: true)
-      }
-    }
+    try replay.run(side.path, to: side.moment, verbose: self.replay.verbose) { _, _ in }
     return MappingSnapshot(replay.engine, replay.names)
   }
 

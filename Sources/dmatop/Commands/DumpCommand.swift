@@ -174,13 +174,8 @@ struct DumpCommand: ParsableCommand {
       columns: fields.map { ($0.rawValue, $0.isNumeric) }
     )
     writer.begin()
-    var dropped: [Report] = []
     var encoder = EventRowEncoder(format == .csv ? .csv : .json, fields: fields)
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
-      if replay.engine.hasReports {
-        replay.takeReports(&dropped)
-        dropped.removeAll(keepingCapacity: true)
-      }
       let number = replay.engine.eventCount
       let row = EventRow(
         event: event,

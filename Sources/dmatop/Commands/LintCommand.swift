@@ -326,9 +326,9 @@ struct LintCommand: ParsableCommand {
       join: join
     )
     try replay.run(path, to: .end, verbose: self.replay.verbose) { replay, event in
-      run.observe(&replay, event)
+      run.observe(replay, event)
     }
-    var result = run.finish(&replay, name: name)
+    var result = run.finish(replay, name: name)
     let log = run.finishLog(replay, &result)
     if let doubt = run.doubt(replay.summary) {
       StandardError.write("dmatop: \(displayName(path)): \(doubt)")

@@ -30,7 +30,7 @@ struct SimulationRun {
     _ visit: (EventBatch, TraceNames) throws -> Void
   ) throws {
     var batch = EventBatch()
-    var reports: [Report] = []
+    var output = EngineOutput(.reports)
     while true {
       if let reader {
         if let pace = reader.pace { usleep(UInt32(pace) * 1000) }
@@ -40,24 +40,20 @@ struct SimulationRun {
       }
       let names = simulation.machine.names
       try visit(batch, names)
-      for event in batch.events { engine.apply(event, in: batch, names: names) }
-      if engine.hasReports {
-        engine.takeReports(&reports)
-        take(&reports)
-      }
+      for event in batch.events { engine.apply(event, in: batch, names: names, to: &output) }
+      take(output.reports)
+      output.clear()
     }
-    engine.finish(names: simulation.machine.names)
-    engine.takeReports(&reports)
-    take(&reports)
+    engine.finish(names: simulation.machine.names, to: &output)
+    take(output.reports)
     verdict.judge(simulation)
   }
 
-  private mutating func take(_ reports: inout [Report]) {
+  private mutating func take(_ reports: [Report]) {
     for report in reports {
       verdict.add(report)
       kinds[report.kind, default: 0] += 1
     }
-    reports.removeAll(keepingCapacity: true)
   }
 
   // MARK: Words

@@ -56,12 +56,13 @@ struct StatCommand: ParsableCommand {
 
   private func run(_ opened: Replay) throws {
     var replay = opened
-    replay.collectChanges()
+    replay.collect([.reports, .changes])
     var statistics = Statistics()
+    statistics.observe(replay.output)
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
-      statistics.observe(event, &replay)
+      statistics.observe(event, replay.output)
     }
-    statistics.observeRest(&replay)
+    statistics.observe(replay.output)
     let report = StatReport(
       path: moment.trace,
       statistics: statistics,

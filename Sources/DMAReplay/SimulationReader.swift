@@ -37,7 +37,7 @@ public final class SimulationReader: TraceReader {
   public func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     guard simulation.read(into: &batch, until: limit()) else { return false }
     counts.events += UInt64(batch.events.count)
-    for event in batch.events where event.kind.rawValue <= DMAEvent.Kind.syncSGForDevice.rawValue {
+    for event in batch.events where event.kind.isCall {
       counts.dmaEvents += 1
     }
     return true

@@ -10,7 +10,7 @@ extension DMADebug {
 
   /// A notification of the device's bus.
   mutating func busNotify(_ event: DMAEvent, _ names: TraceNames, to output: inout EngineOutput) {
-    switch event.address {
+    switch event.busAction {
     case 6:  // BUS_NOTIFY_UNBOUND_DRIVER
       leavingDevices.removeAll { $0.event.device == event.device }
       released(event.device, event, number: eventCount - 1, names, to: &output)
@@ -69,7 +69,7 @@ extension DMADebug {
     let index = state(of: device)
     guessBus(index, device, names)
     devices[index].binding = .unbound
-    if !sharing.isEmpty { sharing.released(device, event, to: &output) }
+    if !sharing.isEmpty { sharing.released(device, event, to: &output.incidentLog) }
     if isDisabled || devices[index].live == 0 && devices[index].hidden == 0 { return }
     // The kernel counts in the order of its hash and shows the entry that it met last.
     var count: UInt64 = 0

@@ -73,7 +73,7 @@ extension DMADebug {
 
     if entry.type != reference.type {
       complain(&self, .freeWrongFunction)
-    } else if entry.type == .coherent || entry.type == .noncoherent {
+    } else if !entry.type.isStreaming {
       if !isSameMemory(entry, reference, event, &freedPhysical) {
         complain(&self, .freeDifferentCPUAddress)
       }

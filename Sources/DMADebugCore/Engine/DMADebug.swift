@@ -193,11 +193,13 @@ public struct DMADebug: Sendable {
   /// A line of a device table in the trace itself; the driver comes with its probe.
   private mutating func describe(_ event: DMAEvent, _ names: TraceNames) {
     let index = state(of: event.device)
-    if event.driver != .unknown { devices[index].bus = event.driver }
-    if event.size != 0 { devices[index].maximumSegmentSize = event.size }
-    if event.dmaAddress != 0 { devices[index].segmentBoundary = event.dmaAddress }
-    if event.address != 0 {
-      devices[index].mask = event.address >= 64 ? .max : 1 << event.address - 1
+    if event.bus != .unknown { devices[index].bus = event.bus }
+    if event.maximumSegmentSize != 0 {
+      devices[index].maximumSegmentSize = event.maximumSegmentSize
+    }
+    if event.segmentBoundary != 0 { devices[index].segmentBoundary = event.segmentBoundary }
+    if event.maskBits != 0 {
+      devices[index].mask = event.maskBits >= 64 ? .max : 1 << event.maskBits - 1
     }
   }
 
@@ -283,7 +285,7 @@ public struct DMADebug: Sendable {
     for device in leaving {
       released(device.event.device, device.event, number: device.number, names, to: &output)
     }
-    if !sharing.isEmpty { sharing.finish(lists: lists, to: &output) }
+    if !sharing.isEmpty { sharing.finish(lists: lists, to: &output.incidentLog) }
   }
 
   /// A marker of user space may write a virtual file: `dma-api: write FILE VALUE`.

@@ -19,17 +19,18 @@ public struct EngineOutput: Sendable {
     public static let incidents = Content(rawValue: 1 << 2)
   }
 
-  static let maximumIncidents = 4096
-
   public let content: Content
   public private(set) var reports: [Report] = []
   public private(set) var changes: [MappingChange] = []
-  /// At most 4096 between two calls of ``clear()``.
-  public private(set) var incidents: [SharingIncident] = []
+  var incidentLog: IncidentLog
 
   public init(_ content: Content) {
     self.content = content
+    incidentLog = IncidentLog(isKept: content.contains(.incidents))
   }
+
+  /// Mistakes in sharing, at most 4096 between two calls of ``clear()``.
+  public var incidents: [SharingIncident] { incidentLog.incidents }
 
   /// Whether nothing came of the events.
   public var isEmpty: Bool { reports.isEmpty && changes.isEmpty && incidents.isEmpty }
@@ -39,7 +40,7 @@ public struct EngineOutput: Sendable {
   public mutating func clear() {
     if !reports.isEmpty { reports.removeAll(keepingCapacity: true) }
     if !changes.isEmpty { changes.removeAll(keepingCapacity: true) }
-    if !incidents.isEmpty { incidents.removeAll(keepingCapacity: true) }
+    incidentLog.clear()
   }
 
   /// Adds a report, which the caller has made because reports are wanted.
@@ -50,11 +51,5 @@ public struct EngineOutput: Sendable {
   @inline(__always)
   mutating func add(_ change: MappingChange) {
     changes.append(change)
-  }
-
-  /// Adds an incident when incidents are wanted.
-  mutating func report(_ incident: SharingIncident) {
-    guard content.contains(.incidents), incidents.count < Self.maximumIncidents else { return }
-    incidents.append(incident)
   }
 }

@@ -260,7 +260,7 @@ struct StatReport {
   }
 
   /// Exporters by name.
-  private var exporters: [(name: String, totals: SharingTracker.Exporter)] {
+  private var exporters: [(name: String, totals: ExporterTotals)] {
     replay.engine.sharing.exporters.map { (replay.names.exporters.string($0.key), $0.value) }
       .sorted { $0.name < $1.name }
   }
@@ -341,7 +341,9 @@ struct StatReport {
       }
       json.key("undecided")
       json.object { json in
-        for reason in engine.undecided.reasons { json.pair(reason.name, reason.count) }
+        for reason in Undecided.Reason.allCases {
+          json.pair(reason.rawValue, engine.undecided[reason])
+        }
       }
       json.key("sharing")
       json.object { appendSharing(to: &$0) }

@@ -10,7 +10,7 @@ extension DMADebug {
       lists: lists,
       slot: slot,
       number: eventCount,
-      to: &output
+      to: &output.incidentLog
     )
   }
 
@@ -38,7 +38,16 @@ extension DMADebug {
       size = size.map { $0 &+ lists.segmentLength(list, segment) }
     }
     if record.isTruncated { size = nil }
-    sharing.mapped(list, order: record.order, size: size, event, number: eventCount)
+    sharing.mapped(
+      AttachmentLinks.RecentMap(
+        pid: event.pid,
+        device: event.device,
+        list: list,
+        order: record.order,
+        size: size,
+        number: eventCount
+      )
+    )
   }
 
   // MARK: Mappings and attachments

@@ -104,17 +104,18 @@ package struct LintRun {
   package func doubt(_ summary: TraceSummary) -> String? {
     guard let join, let span = join.span else { return nil }
     if summary.clock == .ticks {
-      return "its clock counts ticks, so nothing of \(join.path) can be found in it;"
+      return "its clock counts ticks, so nothing of \(displayName(join.path)) can be found in it;"
         + " record with the trace clock 'local'"
     }
     guard let firstTime else { return nil }
     if span.upperBound < firstTime || span.lowerBound > lastTime {
-      return "its times and those of \(join.path) do not meet: they are of different runs or clocks"
+      return
+        "its times and those of \(displayName(join.path)) do not meet: they are of different runs or clocks"
         + " (printk goes with the trace clock 'local')"
     }
     if join.largestLag > LogJoin.tolerance {
       return
-        "messages of \(join.path) have stamps up to \(join.largestLag / 1000) µs later than what"
+        "messages of \(displayName(join.path)) have stamps up to \(join.largestLag / 1000) µs later than what"
         + " they are about: the clocks differ, take what is said about an order with care"
     }
     return nil

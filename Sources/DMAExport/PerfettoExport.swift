@@ -118,8 +118,8 @@ package struct PerfettoExport {
   private var markers: UInt64 = 0
   private var mappings: UInt64 = 0
   private var time: UInt64 = 0
-  /// What the event at hand changed; at first what a saved dump says was there before.
-  private var changes: [MappingChange]
+  /// What a saved dump says was there before: its slices begin with the trace.
+  private var adopted: [MappingChange] = []
   private let generation: KernelGeneration
 
   // Numbers of interned strings by what they stand for, 0 for none yet.
@@ -135,10 +135,12 @@ package struct PerfettoExport {
   /// Bytes since the last ``flush(to:)``.
   package var count: Int { output.count }
 
-  package init(_ replay: borrowing Replay) {
+  /// - Parameter replay: has not begun.
+  package init(_ replay: inout Replay) {
     generation = replay.engine.configuration.generation
     eventNames = []
-    changes = replay.output.changes
+    replay.collect([.reports, .changes])
+    adopted = replay.output.changes
     // The first packet begins the state that all later ones lean on.
     packet.field(Packet.sequence, 1)
     packet.field(Packet.flags, 1)
@@ -316,11 +318,13 @@ package struct PerfettoExport {
 
   /// Takes in the event that was just applied.
   package mutating func observe(_ replay: borrowing Replay, _ event: DMAEvent) {
-    if event.kind != .lost { time = event.time }
-    changes += replay.output.changes
+    if event.kind != .lost {
+      time = event.time
+      beginAdopted(replay)
+    }
+    let changes = replay.output.changes
     if !changes.isEmpty {
-      take(replay, event)
-      changes.removeAll(keepingCapacity: true)
+      take(changes, replay, event)
     }
     switch event.kind {
     case .marker:
@@ -336,10 +340,28 @@ package struct PerfettoExport {
 
   /// Takes in what the end of the trace brought up.
   package mutating func finish(_ replay: borrowing Replay) {
+    // Of a saved dump without a trace.
+    beginAdopted(replay)
     addErrors(replay)
   }
 
-  private mutating func take(_ replay: borrowing Replay, _ event: DMAEvent) {
+  private mutating func beginAdopted(_ replay: borrowing Replay) {
+    guard !adopted.isEmpty else { return }
+    var devices: Set<Int> = []
+    for change in adopted {
+      prepare(change.device, replay)
+      begin(change, replay, nil)
+      devices.insert(Int(change.device.rawValue))
+    }
+    for device in devices.sorted() { count(device) }
+    adopted = []
+  }
+
+  private mutating func take(
+    _ changes: [MappingChange],
+    _ replay: borrowing Replay,
+    _ event: DMAEvent
+  ) {
     var device: Int?
     var ended: [UInt64] = []
     for change in changes {
@@ -365,10 +387,11 @@ package struct PerfettoExport {
     count(device)
   }
 
+  /// - Parameter event: the one that made it; `nil` when it was there before the first one.
   private mutating func begin(
     _ change: MappingChange,
     _ replay: borrowing Replay,
-    _ event: DMAEvent
+    _ event: DMAEvent?
   ) {
     let device = Int(change.device.rawValue)
     let slot = Int(change.slot)
@@ -386,7 +409,8 @@ package struct PerfettoExport {
     total.live += 1
     total.bytes &+= change.size
 
-    let mapping = replay.engine.mapping(inSlot: change.slot)
+    // The first event may have put another one in the place of one that was there before.
+    let cpuAddress = event == nil ? 0 : replay.engine.mapping(inSlot: change.slot).cpuAddress
     let direction = word(change.direction.traceName.description)
     let type = word(change.type.kernelName.description)
     let attributes = flags(change.attributes)
@@ -397,7 +421,8 @@ package struct PerfettoExport {
       \.driverStrings,
       replay
     )
-    let task = task(event.task, replay)
+    var task: UInt64 = 0
+    if let event { task = self.task(event.task, replay) }
     beginEvent(.begin, on: tracks[device]?.lanes[Int(lane ?? 0)] ?? 0)
     self.event.field(Event.categories, 1)
     self.event.field(Event.nameID, UInt64(change.type.rawValue) + 1)
@@ -407,13 +432,15 @@ package struct PerfettoExport {
     string(.type, type)
     string(.attributes, attributes)
     if let physical = change.physicalAddress { pointer(.physicalAddress, physical) }
-    if mapping.cpuAddress != 0 { pointer(.cpuAddress, mapping.cpuAddress) }
+    if cpuAddress != 0 { pointer(.cpuAddress, cpuAddress) }
     string(.mapSite, site)
     string(.driver, driver)
     string(.task, task)
-    if event.pid >= 0 { number(.pid, UInt64(event.pid)) }
-    number(.cpu, UInt64(event.cpu))
-    number(.event, replay.engine.eventCount)
+    if let event {
+      if event.pid >= 0 { number(.pid, UInt64(event.pid)) }
+      number(.cpu, UInt64(event.cpu))
+      number(.event, replay.engine.eventCount)
+    }
     self.event.fixed(Event.flows, mappings)
     endEvent()
   }

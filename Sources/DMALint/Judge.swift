@@ -46,16 +46,17 @@ public struct Judge {
     var first: DMAEvent?
   }
 
-  /// What a device did, counted.
+  /// What a device did, counted. There may be a million of them: events are elsewhere.
   private struct DeviceCounts {
     var allocations: UInt64 = 0
     var frees: UInt64 = 0
-    var firstAllocation: DMAEvent?
     var uselessSyncs: UInt64 = 0
     var syncs: UInt64 = 0
-    var firstUseless: DMAEvent?
     var bounces: UInt64 = 0
-    var firstBounce: DMAEvent?
+    /// Places in ``firsts``, 0 for none.
+    var firstAllocation: UInt32 = 0
+    var firstUseless: UInt32 = 0
+    var firstBounce: UInt32 = 0
     /// Somebody asked about a map that had failed.
     var askedAboutFailure = false
   }
@@ -73,7 +74,10 @@ public struct Judge {
   private let comparesAttributes: Bool
   private var pages = PageIndex()
   private var sites: [SiteHistory] = []
-  private var plainSites: [SiteHistory] = []
+  /// Without stacks each device and direction is a site: those that mapped, and where they are by
+  /// device and direction, 0 for nowhere.
+  private var plainSites = [SiteHistory()]
+  private var plainPlaces: [UInt32] = []
   private var owners: [Owner] = []
   private var ended: [Ended] = []
   private var nextEnded = 0
@@ -81,6 +85,8 @@ public struct Judge {
   private var goneMappings: [Mapping] = []
   private var churns = [Churn](repeating: Churn(), count: churnPlaces)
   private var devices: [DeviceCounts] = []
+  /// The first events of a kind that devices had; the one at place 0 is none.
+  private var firsts = [DMAEvent(.other)]
   private var lastTime: UInt64 = 0
   /// Who was bound to a device when it mapped last, by device number.
   private var drivers: [DriverID] = []
@@ -154,6 +160,16 @@ public struct Judge {
     public var count: UInt64 = 1
   }
 
+  /// Keeps the first event of a kind of a device.
+  private mutating func keepFirst(
+    _ event: DMAEvent,
+    of device: DeviceID,
+    _ place: WritableKeyPath<DeviceCounts, UInt32>
+  ) {
+    devices[Int(device.rawValue)][keyPath: place] = UInt32(firsts.count)
+    firsts.append(event)
+  }
+
   private mutating func count(_ device: DeviceID, _ change: (inout DeviceCounts) -> Void) {
     let index = Int(device.rawValue)
     if index >= devices.count {
@@ -180,12 +196,10 @@ public struct Judge {
       }
     } else if !change.isAdopted {
       count(change.device) { counts in
-        if change.isAdded {
-          counts.allocations += 1
-          if counts.firstAllocation == nil { counts.firstAllocation = event }
-        } else {
-          counts.frees += 1
-        }
+        if change.isAdded { counts.allocations += 1 } else { counts.frees += 1 }
+      }
+      if change.isAdded, devices[Int(change.device.rawValue)].firstAllocation == 0 {
+        keepFirst(event, of: change.device, \.firstAllocation)
       }
     }
     if change.isAdded {
@@ -229,11 +243,14 @@ public struct Judge {
       body(&sites[index])
     } else {
       let index = Int(change.device.rawValue) << 2 | Int(change.direction.rawValue)
-      if index >= plainSites.count {
-        let missing = index + 1 - plainSites.count
-        plainSites.append(contentsOf: repeatElement(SiteHistory(), count: missing))
+      if index >= plainPlaces.count {
+        plainPlaces.append(contentsOf: repeatElement(0, count: index + 1 - plainPlaces.count))
       }
-      body(&plainSites[index])
+      if plainPlaces[index] == 0 {
+        plainPlaces[index] = UInt32(plainSites.count)
+        plainSites.append(SiteHistory())
+      }
+      body(&plainSites[Int(plainPlaces[index])])
     }
   }
 
@@ -517,9 +534,9 @@ public struct Judge {
       owners[Int(slot)] = .cpu
     } else {
       if owner == .fresh || owner == .device, mapping.direction == .fromDevice {
-        count(event.device) { counts in
-          counts.uselessSyncs += 1
-          if counts.firstUseless == nil { counts.firstUseless = event }
+        count(event.device) { $0.uselessSyncs += 1 }
+        if devices[Int(event.device.rawValue)].uselessSyncs == 1 {
+          keepFirst(event, of: event.device, \.firstUseless)
         }
       }
       owners[Int(slot)] = .device
@@ -528,9 +545,9 @@ public struct Judge {
 
   private mutating func bounce(_ event: DMAEvent) {
     guard event.address == .max, !event.flags.contains(.forced) else { return }
-    count(event.device) { counts in
-      counts.bounces += 1
-      if counts.firstBounce == nil { counts.firstBounce = event }
+    count(event.device) { $0.bounces += 1 }
+    if devices[Int(event.device.rawValue)].bounces == 1 {
+      keepFirst(event, of: event.device, \.firstBounce)
     }
   }
 
@@ -670,7 +687,7 @@ public struct Judge {
       )
     }
     for counts in devices {
-      if let event = counts.firstAllocation,
+      if counts.firstAllocation != 0,
         min(counts.allocations, counts.frees)
           >= Self.coherentMinimum
       {
@@ -678,30 +695,30 @@ public struct Judge {
         verdicts.append(
           Verdict(
             rule: .coherentChurn,
-            event: event,
+            event: firsts[Int(counts.firstAllocation)],
             message: "coherent memory was allocated and freed \(pairs) times",
             count: pairs
           )
         )
       }
-      if let event = counts.firstUseless, counts.uselessSyncs >= Self.uselessMinimum,
+      if counts.firstUseless != 0, counts.uselessSyncs >= Self.uselessMinimum,
         counts.uselessSyncs * 10 >= counts.syncs * 9
       {
         verdicts.append(
           Verdict(
             rule: .uselessSync,
-            event: event,
+            event: firsts[Int(counts.firstUseless)],
             message: "\(counts.uselessSyncs) of \(counts.syncs) syncs did nothing: the CPU had not"
               + " been given the buffer",
             count: counts.uselessSyncs
           )
         )
       }
-      if let event = counts.firstBounce {
+      if counts.firstBounce != 0 {
         verdicts.append(
           Verdict(
             rule: .bounce64Bit,
-            event: event,
+            event: firsts[Int(counts.firstBounce)],
             message: "bounced \(counts.bounces) times although the DMA mask covers 64 bits",
             count: counts.bounces
           )
@@ -716,7 +733,8 @@ public struct Judge {
       return Int(mapping.stack) < sites.count ? sites[Int(mapping.stack)] : nil
     }
     let index = Int(mapping.device.rawValue) << 2 | Int(mapping.direction.rawValue)
-    return index < plainSites.count ? plainSites[index] : nil
+    guard index < plainPlaces.count, plainPlaces[index] != 0 else { return nil }
+    return plainSites[Int(plainPlaces[index])]
   }
 
   private mutating func finishSites(_ engine: DMADebug) {

@@ -17,7 +17,8 @@ package struct LintRun {
   private var firstTime: UInt64?
   private var lastTime: UInt64 = 0
 
-  /// Gets ready to lint a replay that has not begun.
+  /// Gets ready to lint a replay that has not begun. Its output is then what a saved dump says was
+  /// there before, which no event of the trace makes.
   package init(
     _ replay: inout Replay,
     name: String,

@@ -6,7 +6,7 @@ extension DMADebug {
     _ names: TraceNames,
     to output: inout EngineOutput
   ) {
-    let device = devices[Int(mapping.device.rawValue)]
+    let device = details[Int(devices[Int(mapping.device.rawValue)].details)]
     let reference = Reference(
       device: mapping.device,
       dmaAddress: mapping.dmaAddress,

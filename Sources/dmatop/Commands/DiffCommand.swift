@@ -112,7 +112,7 @@ struct DiffCommand: FileCommand {
     if replay.summary.isDump, side.moment != .end, side.moment != .event(0) {
       throw CommandError("\(side.shown): a dump has no moments")
     }
-    try replay.run(side.path, to: side.moment, verbose: self.replay.verbose) { _, _ in }
+    try replay.run(side.path, to: side.moment, self.replay.report) { _, _ in }
     return MappingSnapshot(replay.engine, replay.names)
   }
 

@@ -42,7 +42,6 @@ struct FSCommand: ParsableCommand {
         output.write("\(file.mode) \(padding)\(size) \(file.path)\n")
       }
       output.flush()
-      try replay.requireWhole()
     }
   }
 
@@ -74,7 +73,6 @@ struct FSCommand: ParsableCommand {
       if file == .bufinfo, let note = try Diagnostics.noBuffers(moment.trace, &replay) {
         StandardError.write(note)
       }
-      try replay.requireWhole()
     }
   }
 
@@ -124,7 +122,6 @@ struct FSCommand: ParsableCommand {
       }
       output.write(bytes: engine.read(file, names: replay.names))
       output.flush()
-      try replay.requireWhole()
     }
   }
 
@@ -167,7 +164,6 @@ struct FSCommand: ParsableCommand {
           try output.commit()
         }
       }
-      try replay.requireWhole()
     }
 
     private func makeDirectory(_ name: String, in root: Int32, _ path: String) throws -> Int32 {
@@ -201,7 +197,7 @@ extension MomentArguments {
   /// The replay at its moment.
   func state(_ gates: GateArguments? = nil) throws -> Replay {
     var replay = try self.replay.open(trace, gates: gates)
-    try replay.run(trace, to: at, verbose: self.replay.verbose) { _, _ in }
+    try replay.run(trace, to: at, self.replay.report) { _, _ in }
     return replay
   }
 }

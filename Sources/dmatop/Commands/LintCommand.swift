@@ -266,15 +266,17 @@ struct LintCommand: FileCommand {
         context.failures.append((path, error.description))
       }
     }
-    if let writeBaseline { return try write(Baseline(results), to: writeBaseline) }
+    if let writeBaseline {
+      try write(Baseline(results), to: writeBaseline)
+      if !context.failures.isEmpty { throw ExitCode(2) }
+      return
+    }
     let stale = try applyBaseline(&results, settings)
     addNotes(&results, settings, used, stale)
     context.summary = LintResult.summary(results)
     try writeReports(results, context)
     let level = failOn ?? settings.failOn.flatMap { FailLevel(rawValue: $0) } ?? .error
-    if !context.failures.isEmpty || results.contains(where: { $0.summary.damage != nil }) {
-      throw ExitCode(2)
-    }
+    if !context.failures.isEmpty { throw ExitCode(2) }
     let isReached = results.contains { result in
       result.findings.contains { $0.isOpen && level.isReached(by: $0.severity) }
     }
@@ -324,13 +326,18 @@ struct LintCommand: FileCommand {
     }
     switch try Capture(path: path) {
     case .trace(let reader): return try lint(replay.open(reader), path, name, settings).0
-    case .dump(let dump): return .linted(dump, name: name)
+    case .dump(let dump):
+      _ = try replay.options()
+      replay.report.say(path, dump)
+      return .linted(dump, name: name)
     case .log(var reader):
+      _ = try replay.options()
       var progress = Progress(path: path)
       let result = try LintResult.linted(&reader, name: name) { _, reader in
         progress.update(reader.progress)
       }
       progress.clear()
+      replay.report.say(path, log: result.summary)
       return result
     }
   }
@@ -357,11 +364,13 @@ struct LintCommand: FileCommand {
       drawsCharts: formats.contains(.html),
       join: join
     )
-    try replay.run(path, to: .end, verbose: self.replay.verbose) { replay, event in
+    try replay.run(path, to: .end, self.replay.report) { replay, event in
       run.observe(replay, event)
     }
     var result = run.finish(replay, name: name)
+    result.summary = self.replay.report.judge(result.summary)
     let log = run.finishLog(replay, &result)
+    if let log { self.replay.report.say(log.path, log: log.summary) }
     if let doubt = run.doubt(replay.summary) {
       StandardError.write("dmatop: \(displayName(path)): \(doubt)")
     }

@@ -30,8 +30,8 @@ func readDevices(_ bytes: [UInt8]) {
   options.devices = table
   guard var replay = try? Replay(reader: sample(), options: options) else { return }
   var run = LintRun(&replay, name: "input", options: Judge.Options())
-  _ = try? replay.run(to: .end) { replay, event in run.observe(&replay, event) }
-  _ = run.finish(&replay, name: "input")
+  _ = try? replay.run(to: .end) { replay, event in run.observe(replay, event) }
+  _ = run.finish(replay, name: "input")
 }
 
 /// Reads the input as settings of the linter and of the monitor, and as a baseline.

@@ -18,8 +18,6 @@ package struct SQLExport {
   private let mappings: SQLiteDatabase.Statement
   private var lint: LintRun
   private var statistics = Statistics()
-  private var changes: [MappingChange] = []
-  private var reports: [Report] = []
   private let source: String
   /// By slot of the mapping table.
   private var live: [Live] = []
@@ -45,8 +43,7 @@ package struct SQLExport {
   package init(path: String, _ replay: inout Replay, source: String) throws {
     self.source = source
     kinds = DMAEvent.Kind.allCases.map(\.name)
-    var adopted: [MappingChange] = []
-    lint = LintRun(&replay, name: source, options: Judge.Options()) { adopted = $0 }
+    lint = LintRun(&replay, name: source, options: Judge.Options())
     database = try SQLiteDatabase(path: path)
     // Until it is complete nobody else sees the file: no journal, no waiting for the disk.
     try database.execute(
@@ -62,8 +59,8 @@ package struct SQLExport {
     try database.execute(SQLSchema.tables)
     events = try database.prepare(Self.insert("events", 21))
     mappings = try database.prepare(Self.insert("mappings", 29))
-    statistics.adopt(adopted)
-    for change in adopted { begin(change, replay) }
+    statistics.observe(replay.output)
+    for change in replay.output.changes { begin(change, replay) }
   }
 
   private static func insert(_ table: String, _ columns: Int) -> String {
@@ -76,25 +73,13 @@ package struct SQLExport {
   /// Takes in the event that was just applied.
   ///
   /// - Throws: ``SQLiteDatabase/Problem``
-  package mutating func observe(_ replay: inout Replay, _ event: DMAEvent) throws {
+  package mutating func observe(_ replay: borrowing Replay, _ event: DMAEvent) throws {
     try add(event, replay)
-    // The lists are taken out of the way, so that the closure may fill them, and their memory stays.
-    var changes: [MappingChange] = []
-    var reports: [Report] = []
-    swap(&changes, &self.changes)
-    swap(&reports, &self.reports)
-    lint.observe(&replay, event) { drained, taken in
-      changes.append(contentsOf: drained)
-      reports.append(contentsOf: taken)
-    }
-    statistics.observe(event, changes: changes, reports: reports)
-    for change in changes {
+    lint.observe(replay, event)
+    statistics.observe(event, replay.output)
+    for change in replay.output.changes {
       if change.isAdded { begin(change, replay) } else { try end(change, event, replay) }
     }
-    changes.removeAll(keepingCapacity: true)
-    reports.removeAll(keepingCapacity: true)
-    swap(&changes, &self.changes)
-    swap(&reports, &self.reports)
   }
 
   private mutating func add(_ event: DMAEvent, _ replay: borrowing Replay) throws {
@@ -266,8 +251,8 @@ package struct SQLExport {
   /// Writes what is known at the end, and closes the database.
   ///
   /// - Throws: ``SQLiteDatabase/Problem``
-  package mutating func finish(_ replay: inout Replay) throws {
-    var result = lint.finish(&replay, name: source)
+  package mutating func finish(_ replay: borrowing Replay) throws {
+    var result = lint.finish(replay, name: source)
     var used: Set<Int> = []
     result.configure(LintConfiguration(), today: "", used: &used)
     try addLive(replay)

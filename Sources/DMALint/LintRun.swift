@@ -6,8 +6,6 @@ import DMATrace
 package struct LintRun {
   private var collector: FindingCollector
   private var judge: Judge
-  private var changes: [MappingChange] = []
-  private var reports: [Report] = []
   private static let maximumSearches = 200
   private var searches = 0
   private let generation: KernelGeneration
@@ -19,74 +17,60 @@ package struct LintRun {
   private var firstTime: UInt64?
   private var lastTime: UInt64 = 0
 
-  /// Gets ready to lint a replay that has not begun.
-  ///
-  /// - Parameter adopt: gets the mappings of a saved dump, which no event of the trace makes.
+  /// Gets ready to lint a replay that has not begun. Its output is then what a saved dump says was
+  /// there before, which no event of the trace makes.
   package init(
     _ replay: inout Replay,
     name: String,
     options: Judge.Options,
     drawsCharts: Bool = false,
-    join: LogJoin? = nil,
-    adopt: ([MappingChange]) -> Void = { _ in }
+    join: LogJoin? = nil
   ) {
     self.name = name
     self.join = join
-    replay.collectChanges()
-    replay.collectIncidents()
+    replay.collect([.reports, .changes, .incidents])
     let generation = replay.engine.configuration.generation
     activity = drawsCharts ? Activity() : nil
     collector = FindingCollector(path: name)
     judge = Judge(generation, options: options)
     self.generation = generation
     // What a saved dump says was there before.
-    var adopted: [MappingChange] = []
-    replay.drainChanges { adopted.append($0) }
-    judge.adopt(adopted, replay.engine)
-    activity?.observe(adopted, at: 0)
-    adopt(adopted)
+    judge.adopt(replay.output.changes, replay.engine)
+    activity?.observe(replay.output.changes, at: 0)
   }
 
-  /// Takes in the event that was just applied.
-  ///
-  /// - Parameter visit: gets what it mapped and freed and what dma-debug says of it, when there is
-  ///   any of them.
+  /// Takes in the event that was just applied, and what came of it.
   @inline(__always)
-  package mutating func observe(
-    _ replay: inout Replay,
-    _ event: DMAEvent,
-    visit: ([MappingChange], [Report]) -> Void = { _, _ in }
-  ) {
-    let hasChanges = replay.engine.hasChanges
-    let hasReports = replay.engine.hasReports
+  package mutating func observe(_ replay: borrowing Replay, _ event: DMAEvent) {
     activity?.observe(event)
-    defer { if join != nil { takeFaults(replay, until: event.time) } }
-    let isShared = event.kind.isSharing || replay.engine.sharing.hasIncidents
-    guard hasChanges || hasReports || isShared || Judge.wants(event) else { return }
-    if hasChanges { replay.drainChanges { changes.append($0) } }
-    if hasReports { replay.takeReports(&reports) }
-    if hasChanges || hasReports { visit(changes, reports) }
-    judge.observe(event, replay.engine, changes, reports)
-    if isShared || replay.engine.sharing.watchesMappings { observeSharing(&replay, event) }
-    if judge.hasVerdicts { takeVerdicts(replay) }
-    if hasChanges { activity?.observe(changes, at: event.time) }
-    if !changes.isEmpty { changes.removeAll(keepingCapacity: true) }
-    if !reports.isEmpty { takeReports(replay) }
+    let changes = replay.output.changes
+    let reports = replay.output.reports
+    let hasIncidents = !replay.output.incidents.isEmpty
+    let isShared = hasIncidents || event.kind.isSharing
+    if isShared || !changes.isEmpty || !reports.isEmpty || Judge.wants(event) {
+      judge.observe(event, replay.engine, changes, reports)
+      let watchesMappings = replay.engine.sharing.watchesMappings
+      if isShared || watchesMappings { observeSharing(replay, event) }
+      if judge.hasVerdicts { takeVerdicts(replay) }
+      if !changes.isEmpty { activity?.observe(changes, at: event.time) }
+      if !reports.isEmpty { takeReports(replay) }
+    }
+    if join != nil { takeFaults(replay, until: event.time) }
   }
 
   @inline(never)
-  private mutating func observeSharing(_ replay: inout Replay, _ event: DMAEvent) {
-    let incidents = replay.takeIncidents()
-    judge.buffers.observe(event, replay.engine, changes, incidents, replay.names)
+  private mutating func observeSharing(_ replay: borrowing Replay, _ event: DMAEvent) {
+    let output = replay.output
+    judge.buffers.observe(event, replay.engine, output.changes, output.incidents, replay.names)
   }
 
-  private mutating func takeVerdicts(_ replay: Replay) {
+  private mutating func takeVerdicts(_ replay: borrowing Replay) {
     for verdict in judge.takeVerdicts() {
       collector.add(verdict, by: judge, replay.engine, replay.names)
     }
   }
 
-  private mutating func takeFaults(_ replay: Replay, until time: UInt64) {
+  private mutating func takeFaults(_ replay: borrowing Replay, until time: UInt64) {
     if firstTime == nil { firstTime = time }
     lastTime = max(lastTime, time)
     guard join?.hasFault(until: time) == true else { return }
@@ -103,7 +87,9 @@ package struct LintRun {
   /// Looks up the faults that were printed after the last event, and makes a result of the log.
   ///
   /// - Parameter result: what the trace gave.
-  package mutating func finishLog(_ replay: Replay, _ result: inout LintResult) -> LintResult? {
+  package mutating func finishLog(_ replay: borrowing Replay, _ result: inout LintResult)
+    -> LintResult?
+  {
     join?.takeFaults(
       until: .max,
       judge,
@@ -136,8 +122,8 @@ package struct LintRun {
     return nil
   }
 
-  private mutating func takeReports(_ replay: Replay) {
-    for report in reports {
+  private mutating func takeReports(_ replay: borrowing Replay) {
+    for report in replay.output.reports {
       var other: Mapping?
       var driver: DriverID?
       switch report.kind {
@@ -152,16 +138,13 @@ package struct LintRun {
       }
       collector.add(report, replay.names, generation, other: other, driver: driver)
     }
-    reports.removeAll(keepingCapacity: true)
   }
 
   /// Takes in the end of the trace.
-  package mutating func finish(_ replay: inout Replay, name: String) -> LintResult {
-    replay.takeReports(&reports)
+  package mutating func finish(_ replay: borrowing Replay, name: String) -> LintResult {
     takeReports(replay)
     judge.finish(replay.engine, time: replay.time)
-    let incidents = replay.takeIncidents()
-    judge.buffers.finish(replay.engine, incidents, replay.names)
+    judge.buffers.finish(replay.engine, replay.output.incidents, replay.names)
     takeVerdicts(replay)
     collector.add(replay.summary)
     var result = LintResult(

@@ -93,22 +93,13 @@ public struct Activity: Sendable {
   }
 
   /// Takes in an event; what it changed follows with ``observe(_:at:)``.
-  public mutating func observe(_ event: DMAEvent) {
+  public mutating func observe(_ event: borrowing DMAEvent) {
     note(event)
   }
 
   /// Takes in what the last event changed.
   public mutating func observe(_ changes: [MappingChange], at time: UInt64) {
     for change in changes { take(change, time) }
-  }
-
-  /// Takes in an event that was just applied, with its changes.
-  @inline(__always)
-  mutating func observe(_ event: borrowing DMAEvent, _ engine: inout DMADebug) {
-    note(event)
-    guard engine.hasChanges else { return }
-    let time = event.time
-    engine.drainChanges { take($0, time) }
   }
 
   @inline(__always)

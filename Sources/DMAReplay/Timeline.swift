@@ -35,7 +35,7 @@ public final class Timeline {
       event = walker.event
       time = walker.time
       self.mark = mark
-      engine = walker.engine.checkpoint()
+      engine = walker.engine
       activity = walker.activity
       bytes = engine.storageBytes + activity.storageBytes + mark.storageBytes
     }
@@ -45,6 +45,8 @@ public final class Timeline {
   private struct Walker {
     var reader: any RewindableReader
     var engine: DMADebug
+    /// What came of the last event.
+    var output: EngineOutput
     /// What the devices did until here.
     var activity: Activity
     var batch = EventBatch()
@@ -58,12 +60,14 @@ public final class Timeline {
     init(
       reader: any RewindableReader,
       engine: DMADebug,
+      collecting content: EngineOutput.Content = .changes,
       activity: Activity = Activity(),
       event: UInt64 = 0,
       time: UInt64 = 0
     ) {
       self.reader = reader
       self.engine = engine
+      output = EngineOutput(content)
       self.activity = activity
       self.event = event
       self.time = time
@@ -109,8 +113,10 @@ public final class Timeline {
       position += 1
       event += 1
       time = next.time
-      if let names { engine.apply(next, in: batch, names: names) }
-      activity.observe(next, &engine)
+      output.clear()
+      if let names { engine.apply(next, in: batch, names: names, to: &output) }
+      activity.observe(next)
+      if !output.changes.isEmpty { activity.observe(output.changes, at: next.time) }
     }
   }
 
@@ -182,11 +188,16 @@ public final class Timeline {
     }
     beginning.apply(to: &engine)
     match = beginning.match
-    engine.collectsChanges = true
-    engine.noteLiveMappings()
+    var adopted = EngineOutput(.changes)
+    engine.noteLiveMappings(to: &adopted)
     var activity = Activity()
-    engine.drainChanges { activity.observe([$0], at: 0) }
-    head = Walker(reader: reader, engine: engine, activity: activity)
+    activity.observe(adopted.changes, at: 0)
+    head = Walker(
+      reader: reader,
+      engine: engine,
+      collecting: [.reports, .changes],
+      activity: activity
+    )
     let first = Checkpoint(head, start)
     checkpoints = [first]
     checkpointBytes = first.bytes
@@ -255,7 +266,7 @@ public final class Timeline {
     if head.event == 1 { firstTime = head.time }
     density.add(head.time)
     if head.batch.events[position].kind == .marker { noteMarker(head.batch.events[position]) }
-    if head.engine.hasReports { takeReports() }
+    if !head.output.reports.isEmpty { takeReports() }
   }
 
   private func noteMarker(_ event: DMAEvent) {
@@ -267,9 +278,7 @@ public final class Timeline {
   }
 
   private func takeReports() {
-    var reports: [Report] = []
-    head.engine.takeReports(&reports)
-    for report in reports {
+    for report in head.output.reports {
       entryCount += 1
       if report.kind.isError { errorEntryCount += 1 }
       density.addError(report.event.time)
@@ -286,7 +295,8 @@ public final class Timeline {
 
   private func end() {
     hasEnded = true
-    head.engine.finish(names: names)
+    head.output.clear()
+    head.engine.finish(names: names, to: &head.output)
     takeReports()
   }
 
@@ -364,8 +374,9 @@ public final class Timeline {
     // What is read next must not see it.
     if cursor == nil { try seek(event: event) }
     isWhatIf = true
-    let problem = cursor?.engine.write(file, value)
-    cursor?.engine.takeReports(&whatIfReports)
+    var output = EngineOutput(.reports)
+    let problem = cursor?.engine.write(file, value, to: &output)
+    whatIfReports += output.reports
     return problem
   }
 
@@ -448,9 +459,9 @@ public final class Timeline {
   }
 
   private func settle(_ walker: inout Walker) {
-    if hasEnded, walker.event == head.event { walker.engine.finish(names: names) }
-    var reports: [Report] = []
-    walker.engine.takeReports(&reports)
+    if hasEnded, walker.event == head.event {
+      walker.engine.finish(names: names, to: &walker.output)
+    }
   }
 
   /// A walker at the nearest place before an event, the event's own place included.

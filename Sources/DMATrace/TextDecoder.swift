@@ -272,7 +272,7 @@ struct TextDecoder {
     batch.events.append(event)
     delivered &+= 1
     kinds |= 1 &<< UInt64(min(event.kind.rawValue, 63))
-    if event.kind.rawValue <= DMAEvent.Kind.syncSGForDevice.rawValue { deliveredDMA &+= 1 }
+    if event.kind.isCall { deliveredDMA &+= 1 }
     stacks.note(event, delivered: delivered)
   }
 
@@ -304,7 +304,7 @@ struct TextDecoder {
     summary.events = delivered - held
     var heldDMA: UInt64 = 0
     for event in stacks.held.events
-    where event.kind.rawValue <= DMAEvent.Kind.syncSGForDevice.rawValue { heldDMA += 1 }
+    where event.kind.isCall { heldDMA += 1 }
     summary.dmaEvents = deliveredDMA - heldDMA
     if has(.mapPhys) || has(.unmapPhys) { summary.sawPhysEvents = true }
     if has(.mapPage) || has(.mapResource) || has(.unmapPage) || has(.unmapResource) {

@@ -33,15 +33,15 @@ import Testing
     var engine = DMADebug(
       Configuration(generation: try #require(KernelGeneration(version: kernel)))
     )
-    engine.collectsIncidents = true
+    var output = EngineOutput(.incidents)
     var batch = EventBatch()
     while try reader.read(into: &batch) {
-      for event in batch.events { engine.apply(event, in: batch, names: reader.names) }
+      for event in batch.events { engine.apply(event, in: batch, names: reader.names, to: &output) }
     }
     #expect(reader.summary.malformedLines == 0, "\(reader.summary.malformed)")
     let names = reader.names
-    engine.finish(names: names)
-    return (engine, names, engine.takeIncidents())
+    engine.finish(names: names, to: &output)
+    return (engine, names, output.incidents)
   }
 
   /// An event at so many seconds, after those at the first second.
@@ -457,7 +457,7 @@ import Testing
   @Test func memoryIsBounded() throws {
     var names = TraceNames()
     var engine = DMADebug(Configuration(generation: .linux73))
-    engine.collectsIncidents = true
+    var output = EngineOutput(.incidents)
     var random = Seeded(state: 3)
     let exporter = names.exporters.intern("x")
     for kind in DMAEvent.Kind.allCases where kind.isSharing {
@@ -470,11 +470,11 @@ import Testing
         event.device = DeviceID(rawValue: UInt32(index % 5))
         event.mappedEntries = UInt32(truncatingIfNeeded: random.next())
         event.direction = Direction(rawValue: UInt8(index % 4))!
-        engine.apply(event, in: EventBatch(), names: names)
+        engine.apply(event, in: EventBatch(), names: names, to: &output)
       }
     }
-    engine.finish(names: names)
-    #expect(engine.takeIncidents().count <= 4096)
+    engine.finish(names: names, to: &output)
+    #expect(output.incidents.count <= 4096)
   }
 
   @Test func fenceStormsAreBounded() throws {

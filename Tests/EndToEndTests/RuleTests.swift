@@ -32,8 +32,8 @@ import Testing
     var judgeOptions = Judge.Options()
     judgeOptions.alignment = alignment
     var run = LintRun(&replay, name: "t", options: judgeOptions)
-    _ = try replay.run(to: .end) { replay, event in run.observe(&replay, event) }
-    return run.finish(&replay, name: "t")
+    _ = try replay.run(to: .end) { replay, event in run.observe(replay, event) }
+    return run.finish(replay, name: "t")
   }
 
   private static func lint(_ example: RuleExample) throws -> LintResult {

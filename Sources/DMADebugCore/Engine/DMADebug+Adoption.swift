@@ -122,7 +122,6 @@ extension DMADebug {
       }
       devices[device].live += 1
       let index = table.insert(mapping)
-      if collectsChanges { noteAdded(index) }
       guard let physical = entry.physicalAddress else { continue }
       if mapping.type == .scatterGather {
         adoptedSegments.add(entry.device, physical, index, table[index].sequence)
@@ -163,16 +162,10 @@ extension DMADebug {
     }
   }
 
-  /// Makes changes of what is mapped already, for those who count from the first change on.
-  public mutating func noteLiveMappings() {
-    for index in table.inDumpOrder() { noteAdded(index) }
-  }
-
-  private mutating func noteAdded(_ index: UInt32) {
-    let mapping = table[index]
-    changes.append(
-      MappingChange(isAdded: true, index, mapping, physical: physicalAddress(of: mapping))
-    )
+  /// Tells what is mapped already as changes, for those who count from the first change on.
+  public func noteLiveMappings(to output: inout EngineOutput) {
+    guard output.content.contains(.changes) else { return }
+    for index in table.inDumpOrder() { noteChange(true, index, to: &output) }
   }
 
   // MARK: Lists

@@ -365,9 +365,9 @@ struct LintCommand: FileCommand {
       join: join
     )
     try replay.run(path, to: .end, self.replay.report) { replay, event in
-      run.observe(&replay, event)
+      run.observe(replay, event)
     }
-    var result = run.finish(&replay, name: name)
+    var result = run.finish(replay, name: name)
     result.summary = self.replay.report.judge(result.summary)
     let log = run.finishLog(replay, &result)
     if let log { self.replay.report.say(log.path, log: log.summary) }

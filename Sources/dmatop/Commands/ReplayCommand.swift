@@ -177,8 +177,8 @@ struct ReplayCommand: FileCommand {
     var options = Judge.Options()
     options.alignment = UInt64(self.replay.dmaAlignment)
     var run = LintRun(&replay, name: trace, options: options)
-    _ = try replay.run(to: .end) { replay, event in run.observe(&replay, event) }
-    var result = run.finish(&replay, name: trace)
+    _ = try replay.run(to: .end) { replay, event in run.observe(replay, event) }
+    var result = run.finish(replay, name: trace)
     var used: Set<Int> = []
     result.configure(LintConfiguration(), today: "0000-00-00", used: &used)
     guard let found = result.findings.first(where: { $0.identifier == finding }) else {

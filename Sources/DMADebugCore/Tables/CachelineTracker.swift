@@ -34,9 +34,6 @@ struct CachelineTracker: Sendable {
   @inline(__always)
   static func number(_ physicalAddress: UInt64) -> UInt64 { physicalAddress >> 6 }
 
-  /// How many lines are active.
-  var activeCount: Int { count }
-
   @inline(__always)
   mutating func insert(_ number: UInt64, intended: Bool) -> Outcome {
     if (count + 1) * 4 > slots.count { grow() } else { slots.makeUnique() }

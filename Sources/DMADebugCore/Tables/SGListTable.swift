@@ -117,7 +117,7 @@ struct SGListTable: Sendable {
     return index
   }
 
-  /// The list that an unmap means: see "What a trace can and cannot show" in the design notes.
+  /// The list that an unmap means: its event names the pages, and not the DMA addresses.
   ///
   /// Of those that begin with the same pages, a live one is preferred, then one whose count fits,
   /// then one with the same direction, then the oldest; without a live one, that which ended last.

@@ -22,7 +22,7 @@ help:
 	@echo 'make test      all tests'
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
-	@echo 'make bench-memory  only that memory does not grow: 10 min of simulation, 10^8 events (10 minutes)'
+	@echo 'make bench-memory  only that memory does not grow: 10 min of simulation, 10^8 events (5 minutes)'
 	@echo 'make fuzz      fuzz a reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ_TARGET is text, dat,'
 	@echo '               perf, packed, log or dump ($(FUZZ_TARGET))'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'

@@ -31,7 +31,7 @@ help:
 	@echo 'make test      all tests'
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
-	@echo 'make bench-memory  only that memory does not grow: 10 min of simulation, 10^8 events (10 minutes)'
+	@echo 'make bench-memory  only that memory does not grow: 10 min of simulation, 10^8 events (5 minutes)'
 	@echo 'make fuzz      fuzz FUZZ_TARGET ($(FUZZ_TARGET)) for FUZZ_SECONDS ($(FUZZ_SECONDS)): text, dat, perf, packed,'
 	@echo '               log, dump, devices, settings, filter or scenario; make fuzz-all does it for each of them'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'

@@ -248,7 +248,7 @@ public struct FilterExpression {
   }
 
   /// A number with a unit of size (k, M, G: powers of 1024) or time (ns, us, ms, s, min, h).
-  public static func quantity(_ text: String) -> UInt64? {
+  static func quantity(_ text: String) -> UInt64? {
     let lower = text.lowercased()
     if lower.hasPrefix("0x") { return UInt64(lower.dropFirst(2), radix: 16) }
     let digits = lower.prefix { $0.isASCII && $0.isNumber || $0 == "." }

@@ -167,27 +167,6 @@ import Testing
     #expect(use.bytes > use.count * MemoryLayout<DMADebug>.stride)
   }
 
-  /// The room for what a dump told is not kept with each checkpoint.
-  @Test func checkpointsHoldNothingThatWaits() throws {
-    var configuration = Configuration(generation: .linux73)
-    configuration.isComplete = true
-    var engine = DMADebug(configuration)
-    engine.collectsChanges = true
-    var names = TraceNames()
-    var event = DMAEvent(.mapPhys)
-    event.device = DeviceID(rawValue: names.devices.intern("0000:00:03.0"))
-    event.size = 64
-    for number in 0..<UInt64(10_000) {
-      event.dmaAddress = 0x1_0000 + number << 12
-      event.address = event.dmaAddress
-      engine.apply(event, in: EventBatch(), names: names)
-    }
-    engine.drainChanges { _ in }
-    let copy = engine.checkpoint()
-    #expect(copy.storageBytes + 10_000 * MemoryLayout<MappingChange>.stride <= engine.storageBytes)
-    #expect(copy.liveCount == 10_000)
-  }
-
   /// The last place that a source can be gone back to is not given up before there is another.
   @Test func aSmallBudgetLeavesSomethingToGoBackTo() throws {
     let scenario = try #require(try ScenarioLibrary.scenario("nic"))

@@ -36,10 +36,7 @@ struct ByteCount: ExpressibleByArgument {
   }
 
   init?(argument: String) {
-    // The unit of a duration is none of a size.
-    guard let last = argument.last, !"snh".contains(last),
-      let bytes = FilterExpression.quantity(argument), bytes < 1 << 62
-    else { return nil }
+    guard let bytes = FieldValue.bytes(parsing: argument), bytes < 1 << 62 else { return nil }
     self.bytes = bytes
   }
 

@@ -34,6 +34,7 @@ private func replay(_ bytes: [UInt8]) {
   // A few inputs of each kind: small pools, the whole story claimed, the other generation.
   let choice = bytes.last ?? 0
   options.isComplete = choice & 1 != 0
+  options.dmaAlignment = choice & 32 != 0 ? 64 : 1
   options.entries = choice & 2 != 0 ? 32 : 65536
   options.allErrors = 1
   if choice & 4 != 0 { options.generation = .linux73 }
@@ -44,18 +45,23 @@ private func replay(_ bytes: [UInt8]) {
   guard let reader = try? CaptureInput.open(bytes, name: "input"),
     var replay = try? Replay(reader: reader, options: options)
   else { return }
-  replay.collectChanges()
+  var configuration = LintConfiguration()
+  configuration.leakMinimum = 2
+  let log = choice & 16 != 0 ? logJoin(bytes) : nil
+  var session = LintSession(
+    &replay,
+    name: "input",
+    configuration,
+    log: log,
+    drawsCharts: true
+  )
   var statistics = Statistics()
-  var collector = FindingCollector(path: "input")
   var text = TextBuffer()
   let generation = replay.engine.configuration.generation
   _ = try? replay.run(to: .end) { replay, event in
-    var reports: [Report] = []
-    replay.takeReports(&reports)
-    for report in reports {
-      KernelMessage.append(report, replay.names, generation, to: &text)
-      collector.add(report, replay.names, generation)
-    }
+    var heard: (changes: [MappingChange], reports: [Report]) = ([], [])
+    session.observe(&replay, event) { heard = ($0, $1) }
+    for report in heard.reports { KernelMessage.append(report, replay.names, generation, to: &text) }
     for field in EventField.allCases {
       _ = field.value(
         of: event,
@@ -64,14 +70,23 @@ private func replay(_ bytes: [UInt8]) {
         replay.names
       )
     }
-    statistics.observe(event, &replay)
+    statistics.observe(event, changes: heard.changes, reports: heard.reports)
     if text.bytes.count > 1 << 16 { text.removeAll() }
   }
+  let results = session.finish(&replay)
+  let found = [results.trace] + (results.log.map { [$0] } ?? [])
+  for format in ReportFormat.allCases { _ = format.render(found, ReportContext()) }
   for file in VirtualFile.allCases { _ = replay.engine.read(file, names: replay.names) }
   let context = MappingContext(engine: replay.engine, names: replay.names, now: replay.time)
   for mapping in replay.engine.liveMappings().prefix(100) {
     for field in MappingField.allCases { _ = field.value(of: mapping, in: context) }
   }
+}
+
+/// The second half of the input as the kernel log of the same run.
+private func logJoin(_ bytes: [UInt8]) -> LogJoin? {
+  var reader = LogReader(bytes: Array(bytes.suffix(bytes.count / 2)), name: "log")
+  return try? LogJoin(&reader, path: "log")
 }
 
 /// Reads the input as a kernel log and as a dump, whatever it is, lints and compares.

@@ -15,7 +15,7 @@ package struct SQLExport {
   private let database: SQLiteDatabase
   private let events: SQLiteDatabase.Statement
   private let mappings: SQLiteDatabase.Statement
-  private var lint: LintRun
+  private var lint: LintSession
   private var statistics = Statistics()
   private var changes: [MappingChange] = []
   private var reports: [Report] = []
@@ -40,11 +40,17 @@ package struct SQLExport {
   ///   - path: the file, which is empty.
   ///   - replay: has not begun.
   ///   - source: what the trace is called.
+  ///   - lint: what the linter wants to know.
   /// - Throws: ``SQLiteDatabase/Problem``
-  package init(path: String, _ replay: inout Replay, source: String) throws {
+  package init(
+    path: String,
+    _ replay: inout Replay,
+    source: String,
+    lint configuration: LintConfiguration
+  ) throws {
     self.source = source
     kinds = DMAEvent.Kind.allCases.map(\.name)
-    lint = LintRun(&replay, name: source, options: Judge.Options())
+    lint = LintSession(&replay, name: source, configuration)
     database = try SQLiteDatabase(path: path)
     // Until it is complete nobody else sees the file: no journal, no waiting for the disk.
     try database.execute(
@@ -257,9 +263,7 @@ package struct SQLExport {
   ///
   /// - Throws: ``SQLiteDatabase/Problem``
   package mutating func finish(_ replay: inout Replay) throws {
-    var result = lint.finish(&replay, name: source)
-    var used: Set<Int> = []
-    result.configure(LintConfiguration(), today: "", used: &used)
+    let result = lint.finish(&replay).trace
     try addLive(replay)
     try addNames(replay)
     try addDevices(result, replay)

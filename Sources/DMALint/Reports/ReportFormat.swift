@@ -74,8 +74,8 @@ extension Finding {
   /// What a log or a dump shows has no moment: there it is the one that explains the rule.
   public var command: String {
     guard isReplayable else { return "dmatop explain \(rule.id)" }
-    let name = path == "<stdin>" ? "TRACE" : path
-    return "dmatop replay \(Self.quoted(name)) --finding \(identifier)"
+    let words = invocation.arguments(path: path).map { Self.quoted($0) }
+    return "dmatop replay \(words.joined(separator: " ")) --finding \(identifier)"
   }
 
   /// The fingerprint, and which one of several.

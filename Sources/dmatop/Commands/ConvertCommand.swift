@@ -75,6 +75,7 @@ struct ConvertCommand: ParsableCommand {
   var fields: String?
 
   @OptionGroup var replay: ReplayArguments
+  @OptionGroup var lint: LintSettingsArguments
 
   private func format() throws -> Format {
     if let format = to ?? Format(path: output) { return format }
@@ -230,7 +231,12 @@ struct ConvertCommand: ParsableCommand {
     }
     var replay = try self.replay.open(trace)
     do {
-      var export = try SQLExport(path: path, &replay, source: displayName(trace))
+      var export = try SQLExport(
+        path: path,
+        &replay,
+        source: displayName(trace),
+        lint: lint.configuration()
+      )
       try run(&replay) { replay, event in try export.observe(&replay, event) }
       try export.finish(&replay)
     } catch let problem as SQLiteDatabase.Problem {

@@ -45,6 +45,7 @@ struct ReplayCommand: ParsableCommand {
 
   @OptionGroup var replay: ReplayArguments
   @OptionGroup var gates: GateArguments
+  @OptionGroup var lint: LintSettingsArguments
 
   @Flag(help: "Draw with ASCII characters only.")
   var ascii = false
@@ -140,9 +141,8 @@ struct ReplayCommand: ParsableCommand {
       guard let trace, trace != "-" else { throw CommandError("--finding wants a trace in a file") }
       let found = try self.finding(finding, trace)
       state.resumeEvent = found.eventNumber
-      state.view = .errors
-      // dma-debug has no report of what its own rules of sharing find.
-      if found.rule.id.hasPrefix("DMA2") { state.show(found) }
+      // View 2 has what dma-debug reports; the rest is shown where it came up.
+      if found.rule.isOfKernel { state.view = .errors } else { state.show(found) }
     }
     guard isTerminal else {
       try begin(&state)
@@ -162,14 +162,19 @@ struct ReplayCommand: ParsableCommand {
 
   /// The finding of lint with a fingerprint.
   private func finding(_ finding: String, _ trace: String) throws -> Finding {
-    var replay = try self.replay.open(trace)
-    var options = Judge.Options()
-    options.alignment = UInt64(self.replay.dmaAlignment)
-    var run = LintRun(&replay, name: trace, options: options)
-    _ = try replay.run(to: .end) { replay, event in run.observe(&replay, event) }
-    var result = run.finish(&replay, name: trace)
-    var used: Set<Int> = []
-    result.configure(LintConfiguration(), today: "0000-00-00", used: &used)
+    guard let run = try replay.openRun([trace] + replay.with, name: { $0 }) else {
+      throw CommandError("--with takes captures of the same run: traces, and a kernel log or none")
+    }
+    var replay = run.replay
+    var session = LintSession(
+      &replay,
+      name: trace,
+      // What settings hide can be opened all the same.
+      try lint.configuration().showingAll,
+      log: run.log
+    )
+    _ = try replay.run(to: .end) { replay, event in session.observe(&replay, event) }
+    let result = session.finish(&replay).trace
     guard let found = result.findings.first(where: { $0.identifier == finding }) else {
       throw CommandError(
         "\(displayName(trace)) has no finding '\(String(escaping: finding.utf8))';"

@@ -5,13 +5,13 @@ import Glibc
 
 /// What findings are shown with: lines of the capture, and the syncs between map and mistake. Both
 /// need a second look at the file, so there are none for a pipe.
-package enum LintEvidence {
+package enum Excerpts {
   private static let maximumFindings = 200
   private static let maximumSyncs = 8
   private static let maximumLine = 240
 
   /// Adds the lines that findings name.
-  package static func addExcerpts(_ result: inout LintResult, path: String) {
+  package static func addLines(_ result: inout LintResult, path: String) {
     var wanted: Set<UInt64> = []
     for finding in result.findings.prefix(maximumFindings) where finding.device != nil {
       wanted.insert(finding.line)

@@ -35,20 +35,11 @@ public struct FindingCollector {
   }
 
   /// Takes in a report; names must be those of the reader that made its event.
-  ///
-  /// - Parameters:
-  ///   - other: the mapping that is in the way, where the kernel names only the one that came last.
-  ///   - driver: who is to blame, where the kernel has forgotten it.
   public mutating func add(
     _ report: Report,
     _ names: TraceNames,
-    _ generation: KernelGeneration,
-    other: Mapping? = nil,
-    driver: DriverID? = nil
+    _ generation: KernelGeneration
   ) {
-    var report = report
-    if let other { report.mapping = other }
-    if let driver { report.driver = driver }
     guard let rule = Rule(report.kind) else { return }
     if lastEvent != report.eventNumber {
       lastEvent = report.eventNumber
@@ -89,15 +80,18 @@ public struct FindingCollector {
     return false
   }
 
-  /// Takes in a mistake beyond the kernel's rules.
-  public mutating func add(
-    _ verdict: Judge.Verdict,
-    by judge: Judge,
-    _ engine: DMADebug,
+  /// Takes in what a check beyond the kernel says.
+  ///
+  /// - Parameters:
+  ///   - driver: Of the device.
+  ///   - eventNumber: Events applied so far.
+  mutating func add(
+    _ verdict: Verdict,
+    driver: DriverID,
+    eventNumber: UInt64,
     _ names: TraceNames
   ) {
     let event = verdict.event
-    let driver = judge.driver(of: event.device) ?? engine.driver(of: event.device)
     let key = BeyondKey(
       rule: verdict.rule.id,
       device: event.device,
@@ -127,8 +121,9 @@ public struct FindingCollector {
         count: verdict.count,
         site: names.callSite(stack: event.stack),
         stack: Self.frames(event.stack, names),
-        origin: verdict.mapping.map { origin($0, names) },
-        eventNumber: engine.eventCount
+        origin: verdict.mapping.map { Finding.Origin($0, names) },
+        subject: verdict.subject,
+        eventNumber: eventNumber
       )
     )
   }
@@ -156,70 +151,17 @@ public struct FindingCollector {
       message: words.string,
       site: names.callSite(stack: event.stack),
       stack: Self.frames(event.stack, names),
-      origin: report.mapping.map { origin($0, names) },
+      origin: report.mapping.map { Finding.Origin($0, names) },
+      subject: .of(report.mapping, report.device, names),
       eventNumber: report.eventNumber + 1
     )
   }
 
-  private func origin(_ mapping: Mapping, _ names: TraceNames) -> Finding.Origin {
-    Finding.Origin(
-      line: mapping.line,
-      time: mapping.time,
-      task: mapping.task == NameTable.unknown ? nil : names.tasks.string(mapping.task),
-      pid: mapping.pid,
-      cpu: UInt32(mapping.cpu),
-      site: names.mapSite(of: mapping),
-      stack: Self.frames(mapping.stack, names),
-      dmaAddress: mapping.dmaAddress,
-      size: mapping.size,
-      direction: mapping.direction,
-      type: mapping.type,
-      isAdopted: mapping.isAdopted
-    )
-  }
-
-  private static func frames(_ stack: UInt32, _ names: TraceNames) -> [String] {
+  static func frames(_ stack: UInt32, _ names: TraceNames) -> [String] {
     names.stacks[stack].map { names.symbols.string($0) }
   }
 
-  /// Adds what is to be said of the capture itself.
-  public mutating func add(_ summary: TraceSummary) {
-    if summary.lostEvents > 0 {
-      add(
-        .lostEvents,
-        "the tracer lost \(summary.lostEvents) events or more; what they would "
-          + "have shown is undecided",
-        count: summary.lostEvents
-      )
-    }
-    if summary.overwrittenEvents > 0 {
-      add(
-        .overwritten,
-        "\(summary.overwrittenEvents) events were overwritten before the capture "
-          + "was saved; use a larger trace buffer",
-        count: summary.overwrittenEvents
-      )
-    }
-    if summary.dmaEvents == 0, summary.damage == nil {
-      add(.noDMAEvents, "the trace has no dma events: record with `trace-cmd record -e dma`")
-    }
-    if summary.malformedLines > 0 {
-      let lines = summary.malformedLines
-      let thing = summary.isBinary ? "record" : "line"
-      let first =
-        summary.malformed.first.map { ", first \(thing) \($0.line): \($0.reason)" } ?? ""
-      add(
-        .malformed,
-        "\(lines) \(thing)s could not be understood\(first)",
-        count: lines,
-        line: summary.malformed.first?.line ?? 0
-      )
-    }
-    if summary.cutOff {
-      add(.cutOff, "the last line is cut off", line: summary.lines)
-    }
-  }
-
+  /// Adds a finding about the capture.
   mutating func add(_ rule: Rule, _ message: String, count: UInt64 = 1, line: UInt64 = 0) {
     findings.append(
       Finding(

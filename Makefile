@@ -19,7 +19,7 @@ SWIFT ?= swift
 RELEASE = .build/release/dmatop
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 
-.PHONY: all build run test bench format lint-format fuzz fuzz-ui install uninstall clean help
+.PHONY: all build run test bench generate format lint-format fuzz fuzz-ui install uninstall clean help
 
 all: build
 
@@ -31,6 +31,7 @@ help:
 	@echo 'make fuzz      fuzz a reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ_TARGET is text, dat,'
 	@echo '               perf, packed, log or dump ($(FUZZ_TARGET))'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
+	@echo 'make generate  rewrite what is made of the sources: the list of rules, documents, examples'
 	@echo 'make format    format the sources; make lint-format checks them'
 	@echo 'make install   install below PREFIX ($(PREFIX)), DESTDIR is honoured'
 
@@ -52,6 +53,15 @@ bench:
 	@scripts/setup
 	$(SWIFT) build -c release --product dmatop
 	$(SWIFT) run -c release dmatop-bench
+
+# What the tests hold to be up to date, they write when they are told to.
+generate:
+	scripts/generate-rules
+	$(SWIFT) build --product dmatop
+	.build/debug/dmatop rules --format markdown >docs/RULES.md
+	.build/debug/dmatop replay --keys-table >docs/KEYS.md
+	.build/debug/dmatop replay --man-page >docs/dmatop.1
+	DMATOP_GOLDEN=update $(SWIFT) test --filter RuleTests
 
 format:
 	$(SWIFT) format format --in-place --parallel --recursive $(SOURCES)

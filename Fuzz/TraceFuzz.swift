@@ -50,7 +50,7 @@ private func replay(_ bytes: [UInt8]) {
   let log = choice & 16 != 0 ? logJoin(bytes) : nil
   var session = LintSession(
     &replay,
-    name: "input",
+    captures: ["input"],
     configuration,
     log: log,
     drawsCharts: true
@@ -74,7 +74,7 @@ private func replay(_ bytes: [UInt8]) {
     if text.bytes.count > 1 << 16 { text.removeAll() }
   }
   let results = session.finish(&replay)
-  let found = [results.trace] + (results.log.map { [$0] } ?? [])
+  let found = results.traces + (results.log.map { [$0] } ?? [])
   for format in ReportFormat.allCases { _ = format.render(found, ReportContext()) }
   for file in VirtualFile.allCases { _ = replay.engine.read(file, names: replay.names) }
   let context = MappingContext(engine: replay.engine, names: replay.names, now: replay.time)

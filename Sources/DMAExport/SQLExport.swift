@@ -50,7 +50,7 @@ package struct SQLExport {
   ) throws {
     self.source = source
     kinds = DMAEvent.Kind.allCases.map(\.name)
-    lint = LintSession(&replay, name: source, configuration)
+    lint = LintSession(&replay, captures: [source], configuration)
     database = try SQLiteDatabase(path: path)
     // Until it is complete nobody else sees the file: no journal, no waiting for the disk.
     try database.execute(
@@ -263,7 +263,7 @@ package struct SQLExport {
   ///
   /// - Throws: ``SQLiteDatabase/Problem``
   package mutating func finish(_ replay: inout Replay) throws {
-    let result = lint.finish(&replay).trace
+    let result = lint.finish(&replay).traces[0]
     try addLive(replay)
     try addNames(replay)
     try addDevices(result, replay)

@@ -135,11 +135,11 @@ public struct Replay {
   /// - Parameter body: Must not keep what it gets.
   @inline(__always)
   public mutating func withState<Result>(
-    _ body: (UnsafePointer<DMADebug>, UnsafePointer<TraceNames?>) -> Result
+    _ body: (EngineView, UnsafePointer<TraceNames?>) -> Result
   ) -> Result {
     if currentNames == nil { currentNames = reader.names }
     return withUnsafePointer(to: &state) { state in
-      withUnsafePointer(to: &currentNames) { body(state, $0) }
+      withUnsafePointer(to: &currentNames) { body(EngineView(state), $0) }
     }
   }
 
@@ -217,6 +217,17 @@ public struct Replay {
   /// Moves the reports since the last call to `sink`.
   public mutating func takeReports(_ sink: inout [Report]) {
     state.takeReports(&sink)
+  }
+
+  /// Moves all that came of events since the last call to the ends of lists.
+  ///
+  /// - Returns: Whether there was anything.
+  public mutating func takeOutput(
+    changes: inout [MappingChange],
+    reports: inout [Report],
+    incidents: inout [SharingIncident]
+  ) -> Bool {
+    state.takeOutput(changes: &changes, reports: &reports, incidents: &incidents)
   }
 
   /// Gives up what was mapped and freed since the last call.

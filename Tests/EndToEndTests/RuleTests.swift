@@ -25,9 +25,9 @@ import Testing
 
   static func lint(_ reader: any TraceReader, _ options: ReplayOptions) throws -> LintResult {
     var replay = try Replay(reader: reader, options: options)
-    var session = LintSession(&replay, name: "t", LintConfiguration())
+    var session = LintSession(&replay, captures: ["t"], LintConfiguration())
     _ = try replay.run(to: .end) { replay, event in session.observe(&replay, event) }
-    return session.finish(&replay).trace
+    return session.finish(&replay).traces[0]
   }
 
   private static func lint(_ example: RuleExample) throws -> LintResult {

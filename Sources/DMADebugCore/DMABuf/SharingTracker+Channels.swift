@@ -184,7 +184,7 @@ extension SharingTracker {
   }
 
   /// Whether mappings that go must be held against descriptors in flight.
-  public var watchesMappings: Bool { !channelsOfSlots.isEmpty }
+  @inline(__always) public var watchesMappings: Bool { !channelsOfSlots.isEmpty }
 
   /// A mapping went: the channel and descriptor that still work on it.
   ///

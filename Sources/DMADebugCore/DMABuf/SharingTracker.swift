@@ -276,7 +276,7 @@ public struct SharingTracker: Sendable {
   }
 
   /// Whether there are mistakes to take.
-  public var hasIncidents: Bool { !incidents.isEmpty }
+  @inline(__always) public var hasIncidents: Bool { !incidents.isEmpty }
 
   mutating func report(_ incident: SharingIncident) {
     guard collectsIncidents, incidents.count < Self.maximumIncidents else { return }

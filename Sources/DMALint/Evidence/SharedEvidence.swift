@@ -32,7 +32,7 @@ struct SharedEvidence {
 
   /// Takes over what was mapped before the first event, of a saved dump.
   mutating func adopt(_ change: MappingChange, _ state: LentState) {
-    drivers[change.device] = state.engine.pointee.driver(of: change.device)
+    drivers[change.device] = state.engine.driver(of: change.device)
     owners.set(change.slot, .unknown)
     if change.isStreaming, change.direction != .toDevice { pages.adopt(change) }
   }
@@ -46,7 +46,7 @@ struct SharedEvidence {
     by event: DMAEvent,
     _ state: LentState
   ) -> Overlap? {
-    drivers[change.device] = state.engine.pointee.driver(of: change.device)
+    drivers[change.device] = state.engine.driver(of: change.device)
     owners.set(change.slot, .fresh)
     addresses.noteMapped(change)
     guard change.isStreaming else { return nil }
@@ -55,7 +55,7 @@ struct SharedEvidence {
       let physical = change.physicalAddress
     else { return nil }
     // Behind an IOMMU a segment is in one piece for the device only.
-    if change.type == .scatterGather, !state.engine.pointee.isDirect(change.device) { return nil }
+    if change.type == .scatterGather, !state.engine.isDirect(change.device) { return nil }
     return pages.add(change, physical, line: event.line, state)
   }
 
@@ -69,7 +69,7 @@ struct SharedEvidence {
     addresses.noteUnmapped(
       change,
       by: event,
-      state.engine.pointee.mapping(inSlot: change.slot)
+      state.engine.mapping(inSlot: change.slot)
     )
     guard change.isStreaming else { return }
     if !change.isAdopted { sites.noteUnmapped(change, by: event) }
@@ -86,10 +86,10 @@ struct SharedEvidence {
   /// What is known of the mapping that a sync is about; `nil` when it is not of the whole of one: parts
   /// of a buffer may go their own ways.
   func observed(_ event: DMAEvent, _ state: LentState) -> ObservedSync? {
-    guard let slot = state.engine.pointee.slot(of: event.device, at: event.dmaAddress) else {
+    guard let slot = state.engine.slot(of: event.device, at: event.dmaAddress) else {
       return nil
     }
-    let mapping = state.engine.pointee.mapping(inSlot: slot)
+    let mapping = state.engine.mapping(inSlot: slot)
     guard mapping.size == event.size, mapping.direction == event.direction,
       let owner = owners[slot]
     else { return nil }
@@ -112,7 +112,7 @@ struct SharedEvidence {
   ) -> Mapping? {
     guard searches < Self.maximumSearches else { return nil }
     searches += 1
-    return state.engine.pointee.earlierMapping(onCachelineOf: mapping)
+    return state.engine.earlierMapping(onCachelineOf: mapping)
   }
 }
 

@@ -71,7 +71,7 @@ struct SiteHistories {
   }
 
   /// The sites with live streaming mappings, in the order of the oldest of each.
-  func open(_ engine: borrowing DMADebug) -> [Open] {
+  func open(_ engine: EngineView) -> [Open] {
     struct Key: Hashable {
       var device: UInt32
       var stack: UInt32

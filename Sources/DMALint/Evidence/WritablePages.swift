@@ -74,8 +74,8 @@ struct WritablePages {
     _ line: UInt64,
     _ state: LentState
   ) -> Bool {
-    let live = state.engine.pointee.mapping(inSlot: slot)
-    guard live.sequence != 0, let from = state.engine.pointee.physicalAddress(of: live) else {
+    let live = state.engine.mapping(inSlot: slot)
+    guard live.sequence != 0, let from = state.engine.physicalAddress(of: live) else {
       return false
     }
     return from < end && start < from &+ live.size && live.line != line
@@ -89,12 +89,12 @@ struct WritablePages {
     _ physical: UInt64,
     _ state: LentState
   ) -> Overlap {
-    let live = state.engine.pointee.mapping(inSlot: other)
-    let mapping = state.engine.pointee.mapping(inSlot: slot)
+    let live = state.engine.mapping(inSlot: other)
+    let mapping = state.engine.mapping(inSlot: slot)
     let isSameList =
       mapping.type == .scatterGather && live.type == .scatterGather
       && live.device == mapping.device && live.sgCallEntries == mapping.sgCallEntries
-      && state.engine.pointee.physicalAddress(of: live) == physical && live.size == mapping.size
+      && state.engine.physicalAddress(of: live) == physical && live.size == mapping.size
     return Overlap(other: live, mapping: mapping, physical: physical, isSameList: isSameList)
   }
 }

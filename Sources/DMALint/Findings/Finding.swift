@@ -81,6 +81,8 @@ public struct Finding: Sendable {
   public var isReplayable = true
   /// Events that had been applied when it came up, its own included; 0 for the capture as a whole.
   public var eventNumber: UInt64 = 0
+  /// Which of several captures of one run it is in.
+  var capture = 0
   /// How lint was run.
   public var invocation = Invocation()
 

@@ -12,7 +12,10 @@ public struct FindingCollector {
   public private(set) var findings: [Finding] = []
   /// Findings that were not kept.
   public private(set) var omitted: UInt64 = 0
+  /// What a finding is called after that is in no capture of several.
   let path: String
+  /// The captures of one run, as findings name them.
+  private let captures: [String]
   /// Findings of rules beyond the kernel by rule, device and sites: one finding for each.
   private var beyond: [BeyondKey: Int] = [:]
 
@@ -31,7 +34,25 @@ public struct FindingCollector {
 
   /// - Parameter path: The capture, as findings shall name it.
   public init(path: String) {
-    self.path = path
+    self.init(captures: [path])
+  }
+
+  /// - Parameter captures: Those of one run, in the order of ``DMAEvent/capture``, as findings shall
+  ///   name them. At least one.
+  init(captures: [String]) {
+    self.captures = captures
+    path = captures[0]
+  }
+
+  private func path(_ capture: UInt16) -> String {
+    Int(capture) < captures.count ? captures[Int(capture)] : path
+  }
+
+  /// The other side of a mistake that an event shows.
+  private func origin(_ mapping: Mapping, of event: DMAEvent, _ names: TraceNames) -> Finding.Origin {
+    var origin = Finding.Origin(mapping, names)
+    if mapping.capture != event.capture { origin.path = path(mapping.capture) }
+    return origin
   }
 
   /// Takes in a report; names must be those of the reader that made its event.
@@ -108,7 +129,7 @@ public struct FindingCollector {
       Finding(
         rule: verdict.rule,
         severity: verdict.rule.severity,
-        path: path,
+        path: path(event.capture),
         line: event.line,
         time: event.time,
         task: event.task == NameTable.unknown ? nil : names.tasks.string(event.task),
@@ -121,9 +142,10 @@ public struct FindingCollector {
         count: verdict.count,
         site: names.callSite(stack: event.stack),
         stack: Self.frames(event.stack, names),
-        origin: verdict.mapping.map { Finding.Origin($0, names) },
+        origin: verdict.mapping.map { origin($0, of: event, names) },
         subject: verdict.subject,
-        eventNumber: eventNumber
+        eventNumber: eventNumber,
+        capture: Int(event.capture)
       )
     )
   }
@@ -140,7 +162,7 @@ public struct FindingCollector {
     return Finding(
       rule: rule,
       severity: rule.severity,
-      path: path,
+      path: path(event.capture),
       line: event.line,
       time: event.time,
       task: event.task == NameTable.unknown ? nil : names.tasks.string(event.task),
@@ -151,9 +173,10 @@ public struct FindingCollector {
       message: words.string,
       site: names.callSite(stack: event.stack),
       stack: Self.frames(event.stack, names),
-      origin: report.mapping.map { Finding.Origin($0, names) },
+      origin: report.mapping.map { origin($0, of: event, names) },
       subject: .of(report.mapping, report.device, names),
-      eventNumber: report.eventNumber + 1
+      eventNumber: report.eventNumber + 1,
+      capture: Int(event.capture)
     )
   }
 
@@ -161,13 +184,21 @@ public struct FindingCollector {
     names.stacks[stack].map { names.symbols.string($0) }
   }
 
-  /// Adds a finding about the capture.
-  mutating func add(_ rule: Rule, _ message: String, count: UInt64 = 1, line: UInt64 = 0) {
+  /// Adds a finding about a capture.
+  ///
+  /// - Parameter capture: Which of several.
+  mutating func add(
+    _ rule: Rule,
+    _ message: String,
+    count: UInt64 = 1,
+    line: UInt64 = 0,
+    capture: Int = 0
+  ) {
     findings.append(
       Finding(
         rule: rule,
         severity: rule.severity,
-        path: path,
+        path: path(UInt16(clamping: capture)),
         line: line,
         time: 0,
         task: nil,
@@ -176,15 +207,17 @@ public struct FindingCollector {
         device: nil,
         driver: nil,
         message: message,
-        count: count
+        count: count,
+        capture: capture
       )
     )
   }
 
-  /// The findings by line, then by rule.
+  /// The findings by capture and line, then by rule.
   public var sorted: [Finding] {
     findings.enumerated().sorted { a, b in
-      (a.element.line, a.element.rule.id, a.offset) < (b.element.line, b.element.rule.id, b.offset)
+      (a.element.capture, a.element.line, a.element.rule.id, a.offset)
+        < (b.element.capture, b.element.line, b.element.rule.id, b.offset)
     }.map(\.element)
   }
 }

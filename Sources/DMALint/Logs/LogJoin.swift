@@ -66,10 +66,18 @@ public struct LogJoin {
 
   /// A trace that a log is held against.
   struct Trace {
-    /// As findings name it.
-    var name: String
+    /// Its captures, as findings name them.
+    var captures: [String]
     /// From its first to its last event so far; `nil` before the first.
     var range: ClosedRange<UInt64>?
+
+    /// All of it, in messages.
+    var name: String { captures.joined(separator: ", ") }
+
+    /// The capture that something is in.
+    func name(of capture: UInt16) -> String {
+      Int(capture) < captures.count ? captures[Int(capture)] : name
+    }
   }
 
   /// Looks up the faults that were printed up to a time, in the state at that time.
@@ -109,13 +117,15 @@ public struct LogJoin {
     let content = context.content(at: address, of: id)
     var origin: Finding.Origin?
     switch content {
-    case .live(let mapping)?: origin = Finding.Origin(mapping, names)
+    case .live(let mapping)?:
+      origin = Finding.Origin(mapping, names)
+      origin?.path = trace.name(of: mapping.capture)
     case .ended(let ended)?:
       origin = ended.mapping.map { Finding.Origin($0, names) }
+      origin?.path = ended.mapping.map { trace.name(of: $0.capture) }
       if ended.time < time { origin?.endedBefore = time - ended.time }
     default: break
     }
-    origin?.path = trace.name
     collector.add(
       record,
       origin: origin,

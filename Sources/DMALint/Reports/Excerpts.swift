@@ -15,7 +15,7 @@ package enum Excerpts {
     var wanted: Set<UInt64> = []
     for finding in result.findings.prefix(maximumFindings) where finding.device != nil {
       wanted.insert(finding.line)
-      if let origin = finding.origin { wanted.insert(origin.line) }
+      if let origin = finding.origin, origin.path == nil { wanted.insert(origin.line) }
     }
     guard !wanted.isEmpty, isFile(path) else { return }
     let found =
@@ -38,7 +38,9 @@ package enum Excerpts {
   /// Adds the syncs of the mapping that a finding is about, from its map to the mistake.
   package static func addSyncs(_ result: inout LintResult, path: String) {
     guard isFile(path) else { return }
-    let candidates = result.findings.indices.filter { result.findings[$0].origin != nil }
+    let candidates = result.findings.indices.filter {
+        result.findings[$0].origin.map { $0.path == nil } ?? false
+      }
       .prefix(maximumFindings)
     guard !candidates.isEmpty, var reader = try? CaptureInput.open(path) else { return }
     var batch = EventBatch()

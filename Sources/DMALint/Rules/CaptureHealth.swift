@@ -22,9 +22,10 @@ extension FindingCollector {
     add(CaptureHealth(kind: .trace, summary: summary))
   }
 
-  mutating func add(_ capture: CaptureHealth) {
+  /// - Parameter number: Which of several captures of one run.
+  mutating func add(_ capture: CaptureHealth, number: Int = 0) {
     RuleSet.assess(capture) { rule, fault in
-      add(rule, fault.message, count: fault.count, line: fault.line)
+      add(rule, fault.message, count: fault.count, line: fault.line, capture: number)
     }
   }
 }

@@ -48,7 +48,7 @@ struct DMA217: Check {
   }
 
   mutating func unmapped(_ change: MappingChange, _ context: inout LintContext) {
-    guard context.engine.sharing.watchesMappings,
+    guard context.engine.watchesMappings,
       let (channel, descriptor) = context.engine.sharing.inFlight(
         slot: change.slot,
         address: change.dmaAddress,

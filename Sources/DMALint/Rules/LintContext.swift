@@ -30,8 +30,8 @@ struct LintContext {
   }
 
   /// The engine after the event.
-  var engine: DMADebug {
-    @inline(__always) _read { yield lent.engine.pointee }
+  var engine: EngineView {
+    @inline(__always) get { lent.engine }
   }
 
   /// The names met so far.
@@ -56,7 +56,7 @@ struct LintContext {
   mutating func end(at time: UInt64, _ state: LentState) {
     endTime = time
     self.state = state
-    openSites = evidence.sites.open(state.engine.pointee)
+    openSites = evidence.sites.open(state.engine)
   }
 
   /// Gives back what was lent.
@@ -114,12 +114,12 @@ struct LintContext {
   /// What is, or was, at a DMA address.
   mutating func content(at address: UInt64, of device: DeviceID) -> AddressEvidence.Content? {
     let state = lent
-    return evidence.addresses.content(at: address, of: device, state.engine.pointee)
+    return evidence.addresses.content(at: address, of: device, state.engine)
   }
 
   /// The live mapping of another device that the call of a report describes in every detail.
   mutating func sameElsewhere(_ report: Report) -> Mapping? {
     let state = lent
-    return evidence.addresses.sameElsewhere(report, state.engine.pointee)
+    return evidence.addresses.sameElsewhere(report, state.engine)
   }
 }

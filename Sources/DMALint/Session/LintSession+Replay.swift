@@ -7,14 +7,14 @@ extension LintSession {
   /// Gets ready to lint a replay that has not begun.
   package init(
     _ replay: inout Replay,
-    name: String,
+    captures: [String],
     _ configuration: LintConfiguration,
     invocation: Invocation = Invocation(),
     log: LogJoin? = nil,
     drawsCharts: Bool = false
   ) {
     self.init(
-      name: name,
+      captures: captures,
       configuration,
       engine: replay.engine.configuration,
       invocation: invocation,
@@ -37,16 +37,14 @@ extension LintSession {
     _ event: DMAEvent,
     visit: ([MappingChange], [Report]) -> Void = { _, _ in }
   ) {
-    let isSpoken = Output.isWaiting(in: &replay)
-    guard isSpoken || needs(event) else { return }
     // Out of the way while this changes; its memory stays.
     var output = Output()
     swap(&output, &self.output)
-    if isSpoken {
-      output.take(from: &replay)
-      visit(output.changes, output.reports)
+    let isSpoken = output.take(from: &replay)
+    if isSpoken { visit(output.changes, output.reports) }
+    if isSpoken || needs(event) {
+      replay.withState { observe(event, output, LentState(engine: $0, names: $1)) }
     }
-    replay.withState { observe(event, output, LentState(engine: $0, names: $1)) }
     if isSpoken { output.removeAll() }
     swap(&output, &self.output)
   }
@@ -65,18 +63,13 @@ extension LintSession {
 }
 
 extension LintSession.Output {
-  /// Whether the engine says anything of the last event.
-  @inline(__always)
-  fileprivate static func isWaiting(in replay: inout Replay) -> Bool {
-    replay.engine.hasChanges || replay.engine.hasReports || replay.engine.sharing.hasIncidents
-  }
-
   /// Takes what the engine says of the last event: the one place that knows how.
+  ///
+  /// - Returns: Whether it says anything.
+  @discardableResult
   @inline(__always)
-  fileprivate mutating func take(from replay: inout Replay) {
-    if replay.engine.hasChanges { replay.drainChanges { changes.append($0) } }
-    if replay.engine.hasReports { replay.takeReports(&reports) }
-    if replay.engine.sharing.hasIncidents { incidents = replay.takeIncidents() }
+  fileprivate mutating func take(from replay: inout Replay) -> Bool {
+    replay.takeOutput(changes: &changes, reports: &reports, incidents: &incidents)
   }
 
   @inline(__always)

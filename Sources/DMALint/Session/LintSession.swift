@@ -9,14 +9,15 @@ import DMATrace
 package struct LintSession {
   /// What came of a run.
   package struct Results {
-    package var trace: LintResult
+    /// One for each trace.
+    package var traces: [LintResult]
     /// Of the kernel log beside it.
     package var log: LintResult?
     /// Why the log and the trace may not belong together; `nil` when nothing speaks against it.
     package var doubt: String?
   }
 
-  private let name: String
+  private let captures: [String]
   private let configuration: LintConfiguration
   private let invocation: Invocation
   private var rules = RuleSet()
@@ -33,24 +34,24 @@ package struct LintSession {
   /// Gets ready to lint a run that has not begun.
   ///
   /// - Parameters:
-  ///   - name: The capture, as findings name it.
+  ///   - captures: The traces, as findings name them, in the order in which they were merged.
   ///   - engine: What the engine was made with: the kernel, and the alignment of the machine.
   ///   - log: A kernel log of the same run.
   ///   - drawsCharts: The result has a ``LintResult/course``.
   package init(
-    name: String,
+    captures: [String],
     _ configuration: LintConfiguration,
     engine: Configuration,
     invocation: Invocation = Invocation(),
     log: LogJoin? = nil,
     drawsCharts: Bool = false
   ) {
-    self.name = name
+    self.captures = captures
     self.configuration = configuration
     self.invocation = invocation
     self.log = log
     activity = drawsCharts ? Activity() : nil
-    collector = FindingCollector(path: name)
+    collector = FindingCollector(captures: captures)
     context = LintContext(
       engine.generation,
       leakMinimum: configuration.leakMinimum,
@@ -133,7 +134,7 @@ package struct LintSession {
     }
     for change in output.changes { take(change, event, state) }
     for report in output.reports { rules.reported(report, &context) }
-    if event.kind.isSharing || !output.incidents.isEmpty || context.engine.sharing.watchesMappings {
+    if event.kind.isSharing || !output.incidents.isEmpty || context.engine.watchesMappings {
       rules.shared(&context)
       for incident in output.incidents { rules.incident(incident, &context) }
     }
@@ -185,7 +186,7 @@ package struct LintSession {
     if firstTime == nil { firstTime = time }
     lastTime = max(lastTime, time)
     guard log?.hasFault(until: time) == true else { return }
-    let trace = LogJoin.Trace(name: name, range: (firstTime ?? 0)...lastTime)
+    let trace = LogJoin.Trace(captures: captures, range: (firstTime ?? 0)...lastTime)
     log?.takeFaults(until: time, &context, of: trace)
   }
 
@@ -212,9 +213,12 @@ package struct LintSession {
     for incident in output.incidents { rules.incident(incident, &context) }
     rules.finish(&context)
     takeVerdicts()
-    collector.add(CaptureHealth(kind: .trace, summary: summary))
+    let summaries = captures.count > 1 ? summary.captures : [summary]
+    for (number, summary) in summaries.enumerated() {
+      collector.add(CaptureHealth(kind: .trace, summary: summary), number: number)
+    }
     var result = LintResult(
-      path: name,
+      path: captures[0],
       findings: collector.sorted,
       eventCount: context.engine.eventCount,
       summary: summary,
@@ -230,19 +234,39 @@ package struct LintSession {
         lifetimes: activity.lifetimes
       )
     }
-    var results = Results(trace: result)
-    finishLog(&results, summary)
-    results.trace.configure(configuration, invocation)
+    var results = Results(traces: [])
+    finishLog(&results, &result)
+    result.configure(configuration, invocation)
     results.log?.configure(configuration, invocation)
+    results.traces = split(result)
     return results
   }
 
+  /// A result for each capture of several; what is known of all together is with the first.
+  private func split(_ whole: LintResult) -> [LintResult] {
+    guard captures.count > 1 else { return [whole] }
+    return zip(captures, whole.summary.captures).enumerated().map { number, capture in
+      var result = whole
+      if number > 0 {
+        result.undecided = Undecided()
+        result.omitted = 0
+        result.course = nil
+        result.usedSuppressions = []
+      }
+      result.path = capture.0
+      result.summary = capture.1
+      result.eventCount = capture.1.events
+      result.findings = whole.findings.filter { $0.capture == number }
+      return result
+    }
+  }
+
   /// Looks up the faults that were printed after the last event, and makes a result of the log.
-  private mutating func finishLog(_ results: inout Results, _ summary: TraceSummary) {
+  private mutating func finishLog(_ results: inout Results, _ trace: inout LintResult) {
     guard var log else { return }
     let range = firstTime.map { $0...lastTime }
-    log.takeFaults(until: .max, &context, of: LogJoin.Trace(name: name, range: range))
-    results.log = log.finish(&results.trace)
-    results.doubt = log.doubt(range, summary)
+    log.takeFaults(until: .max, &context, of: LogJoin.Trace(captures: captures, range: range))
+    results.log = log.finish(&trace)
+    results.doubt = log.doubt(range, trace.summary)
   }
 }

@@ -120,7 +120,7 @@ package struct AddressEvidence {
   }
 
   /// Gets ready to answer: files what lives and what is gone.
-  private mutating func buildIndex(_ engine: borrowing DMADebug) {
+  private mutating func buildIndex(_ engine: EngineView) {
     guard !isIndexed else { return }
     isIndexed = true
     let slots = engine.withMappings { mappings in
@@ -164,7 +164,7 @@ package struct AddressEvidence {
   package mutating func content(
     at address: UInt64,
     of device: DeviceID,
-    _ engine: borrowing DMADebug
+    _ engine: EngineView
   ) -> Content? {
     buildIndex(engine)
     let mapping = liveMapping(at: address, of: device, engine)
@@ -191,7 +191,7 @@ package struct AddressEvidence {
   private func rangeContent(
     at address: UInt64,
     of device: DeviceID,
-    _ engine: borrowing DMADebug
+    _ engine: EngineView
   ) -> SharingTracker.RangeContent? {
     if let content = engine.sharing.rangeContent(device, at: address) { return content }
     let offsets = UInt64(1) << AddressIndex.pageShift - 1
@@ -202,7 +202,7 @@ package struct AddressEvidence {
   private func liveMapping(
     at address: UInt64,
     of device: DeviceID,
-    _ engine: borrowing DMADebug
+    _ engine: EngineView
   ) -> (nearness: Nearness, mapping: Mapping)? {
     engine.withMappings { mappings in
       var best: (nearness: Nearness, slot: Int)?
@@ -250,7 +250,7 @@ package struct AddressEvidence {
   /// - Parameter report: Of a call that matched nothing of its own device.
   package mutating func sameElsewhere(
     _ report: Report,
-    _ engine: borrowing DMADebug
+    _ engine: EngineView
   ) -> Mapping? {
     guard let reference = report.reference else { return nil }
     buildIndex(engine)

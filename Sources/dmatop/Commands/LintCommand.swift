@@ -325,26 +325,27 @@ struct LintCommand: ParsableCommand {
   /// Lints a run that has not begun.
   private func lint(_ run: Run, _ settings: LintConfiguration) throws -> [LintResult] {
     var replay = run.replay
-    let path = run.captures.joined(separator: "+")
+    let names = run.captures.map { name($0) }
     var session = LintSession(
       &replay,
-      name: run.captures.map { name($0) }.joined(separator: "+"),
+      captures: names,
       settings,
       invocation: Invocation(
-        captures: (run.captures + (run.log.map { [$0.path] } ?? [])).map { name($0) },
+        captures: names + (run.log.map { [$0.path] } ?? []),
         options: self.replay.words + settingsWords
       ),
       log: run.log,
       drawsCharts: formats.contains(.html)
     )
-    try replay.run(path, to: .end, verbose: self.replay.verbose) { replay, event in
+    let shown = run.captures.joined(separator: ", ")
+    try replay.run(shown, to: .end, verbose: self.replay.verbose) { replay, event in
       session.observe(&replay, event)
     }
     let results = session.finish(&replay)
     if let doubt = results.doubt {
-      StandardError.write("dmatop: \(displayName(path)): \(doubt)")
+      StandardError.write("dmatop: \(displayName(shown)): \(doubt)")
     }
-    return [results.trace] + (results.log.map { [$0] } ?? [])
+    return results.traces + (results.log.map { [$0] } ?? [])
   }
 
   /// The options of `dmatop replay` that lead to the same settings.

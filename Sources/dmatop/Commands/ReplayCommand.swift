@@ -168,14 +168,14 @@ struct ReplayCommand: ParsableCommand {
     var replay = run.replay
     var session = LintSession(
       &replay,
-      name: trace,
+      captures: run.captures,
       // What settings hide can be opened all the same.
       try lint.configuration().showingAll,
       log: run.log
     )
     _ = try replay.run(to: .end) { replay, event in session.observe(&replay, event) }
-    let result = session.finish(&replay).trace
-    guard let found = result.findings.first(where: { $0.identifier == finding }) else {
+    let findings = session.finish(&replay).traces.flatMap(\.findings)
+    guard let found = findings.first(where: { $0.identifier == finding }) else {
       throw CommandError(
         "\(displayName(trace)) has no finding '\(String(escaping: finding.utf8))';"
           + " 'dmatop lint --format json' lists them"

@@ -42,7 +42,7 @@ build:
 run:
 	@scripts/setup
 	@$(SWIFT) build -c release --product dmatop >&2
-	@$(RELEASE)
+	@$(RELEASE) sim:desktop
 
 test:
 	@scripts/setup --test

@@ -15,12 +15,17 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const int crash_signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS,
-                                    SIGFPE, SIGABRT, SIGQUIT, SIGSYS};
+// Signals that end a process which does not handle them. Real-time signals do so too.
+static const int crash_signals[] = {SIGILL, SIGTRAP, SIGSEGV,   SIGBUS,  SIGFPE,    SIGABRT,
+                                    SIGSYS, SIGQUIT, SIGUSR1,   SIGUSR2, SIGALRM,   SIGVTALRM,
+                                    SIGPROF, SIGPOLL, SIGXCPU,  SIGXFSZ, SIGSTKFLT, SIGPWR};
+// How many of them are faults of the program itself, which nobody can have asked to ignore.
+#define FAULTS 7
 static const int quit_signals[] = {SIGINT, SIGTERM, SIGHUP};
 static const int other_signals[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGPIPE};
 
 static struct sigaction old_crash[COUNT(crash_signals)];
+static struct sigaction old_realtime[NSIG];
 static struct sigaction old_quit[COUNT(quit_signals)];
 static struct sigaction old_other[COUNT(other_signals)];
 
@@ -31,6 +36,7 @@ static char crash_text[256];
 static size_t crash_text_length;
 static volatile sig_atomic_t mouse_is_on;
 static volatile sig_atomic_t notes_quit, notes_stop, notes_continue, notes_resize;
+static volatile sig_atomic_t quit_signal;
 static int pipe_read = -1, pipe_write = -1;
 static int real_stderr = -1, captured_stderr = -1;
 static void *alternate_stack;
@@ -96,8 +102,11 @@ static void note(volatile sig_atomic_t *flag) {
   errno = saved_errno;
 }
 
-static void handle_quit(int number) {
-  (void)number;
+static void handle_quit(int number, siginfo_t *information, void *context) {
+  (void)context;
+  // From the terminal's driver it is a key: Ctrl-C.
+  bool is_key = number == SIGINT && information->si_code == SI_KERNEL;
+  if (!is_key) quit_signal = number;
   note(&notes_quit);
 }
 
@@ -134,6 +143,10 @@ static void handle_crash(int number, siginfo_t *information, void *context) {
     sigaction(crash_signals[i], &old_crash[i], NULL);
     if (crash_signals[i] == number) old = &old_crash[i];
   }
+  for (int i = SIGRTMIN; i <= SIGRTMAX; i++) {
+    sigaction(i, &old_realtime[i], NULL);
+    if (i == number) old = &old_realtime[i];
+  }
   leave_terminal();
   release_stderr();
   if (old != NULL && !(old->sa_flags & SA_SIGINFO) && old->sa_handler == SIG_IGN) {
@@ -142,8 +155,8 @@ static void handle_crash(int number, siginfo_t *information, void *context) {
   }
   // A faulting instruction runs again on return and meets the old action with its own context,
   // which a backtrace needs. The others have to be sent again.
-  bool faults_again = information->si_code > 0 && number != SIGTRAP && number != SIGABRT &&
-                      number != SIGQUIT && number != SIGSYS;
+  bool faults_again = information->si_code > 0 && (number == SIGILL || number == SIGSEGV ||
+                                                   number == SIGBUS || number == SIGFPE);
   if (!faults_again) raise(number);
 }
 
@@ -174,6 +187,7 @@ bool signals_prepare(int keyboard_descriptor) {
   pipe_read = ends[0];
   pipe_write = ends[1];
   notes_quit = notes_stop = notes_continue = notes_resize = 0;
+  quit_signal = 0;
   mouse_is_on = 0;
   crash_text_length = 0;
   modes_descriptor = keyboard_descriptor;
@@ -182,6 +196,7 @@ bool signals_prepare(int keyboard_descriptor) {
   for (size_t i = 0; i < COUNT(crash_signals); i++) {
     sigaction(crash_signals[i], NULL, &old_crash[i]);
   }
+  for (int i = SIGRTMIN; i <= SIGRTMAX; i++) sigaction(i, NULL, &old_realtime[i]);
   for (size_t i = 0; i < COUNT(quit_signals); i++) sigaction(quit_signals[i], NULL, &old_quit[i]);
   for (size_t i = 0; i < COUNT(other_signals); i++) {
     sigaction(other_signals[i], NULL, &old_other[i]);
@@ -198,9 +213,14 @@ void signals_install(void) {
   give_alternate_stack();
   struct sigaction crash = {.sa_sigaction = handle_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   sigfillset(&crash.sa_mask);
-  for (size_t i = 0; i < COUNT(crash_signals); i++) sigaction(crash_signals[i], &crash, NULL);
+  for (size_t i = 0; i < COUNT(crash_signals); i++) {
+    if (i < FAULTS || !is_ignored(&old_crash[i])) sigaction(crash_signals[i], &crash, NULL);
+  }
+  for (int i = SIGRTMIN; i <= SIGRTMAX; i++) {
+    if (!is_ignored(&old_realtime[i])) sigaction(i, &crash, NULL);
+  }
 
-  struct sigaction quit = {.sa_handler = handle_quit, .sa_flags = SA_RESTART};
+  struct sigaction quit = {.sa_sigaction = handle_quit, .sa_flags = SA_RESTART | SA_SIGINFO};
   sigemptyset(&quit.sa_mask);
   for (size_t i = 0; i < COUNT(quit_signals); i++) {
     // nohup and background jobs of plain shells ignore them on purpose.
@@ -228,6 +248,7 @@ void signals_remove(void) {
   for (size_t i = 0; i < COUNT(crash_signals); i++) {
     sigaction(crash_signals[i], &old_crash[i], NULL);
   }
+  for (int i = SIGRTMIN; i <= SIGRTMAX; i++) sigaction(i, &old_realtime[i], NULL);
   for (size_t i = 0; i < COUNT(quit_signals); i++) sigaction(quit_signals[i], &old_quit[i], NULL);
   for (size_t i = 0; i < COUNT(other_signals); i++) {
     sigaction(other_signals[i], &old_other[i], NULL);
@@ -262,6 +283,8 @@ void signals_stop_process(void) {
 // MARK: The loop's side
 
 int terminal_signal_descriptor(void) { return pipe_read; }
+
+int terminal_quit_signal(void) { return quit_signal; }
 
 // Cleared before it is reported: a signal in between is then reported again, never lost.
 static int take(volatile sig_atomic_t *flag, int bit) {

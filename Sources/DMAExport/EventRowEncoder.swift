@@ -9,6 +9,7 @@ package struct EventRowEncoder {
   }
 
   private let style: Style
+  private let csv: CSVEncoder
   private let fields: [EventField]
   /// What stands before each value.
   private let openings: [[UInt8]]
@@ -20,8 +21,9 @@ package struct EventRowEncoder {
   private let kinds: [[UInt8]]
   private let directions: [[UInt8]]
 
-  package init(_ style: Style, fields: [EventField]) {
+  package init(_ style: Style, fields: [EventField], csv: CSVEncoder = CSVEncoder()) {
     self.style = style
+    self.csv = csv
     self.fields = fields
     openings = fields.enumerated().map { index, field in
       switch style {
@@ -30,8 +32,8 @@ package struct EventRowEncoder {
       }
     }
     // Kinds are numbered without gaps.
-    kinds = DMAEvent.Kind.allCases.map { Self.encode(style, $0.name) }
-    directions = Direction.allCases.map { Self.encode(style, $0.traceName.description) }
+    kinds = DMAEvent.Kind.allCases.map { Self.encode(style, csv, $0.name.utf8) }
+    directions = Direction.allCases.map { Self.encode(style, csv, $0.traceName.description.utf8) }
   }
 
   /// The line of the names, of CSV.
@@ -39,14 +41,22 @@ package struct EventRowEncoder {
     style == .csv ? Array((fields.map(\.rawValue).joined(separator: ",") + "\r\n").utf8) : []
   }
 
-  private static func encode(_ style: Style, _ text: String) -> [UInt8] {
+  private static func encode(
+    _ style: Style,
+    _ csv: CSVEncoder,
+    _ text: some Collection<UInt8>
+  ) -> [UInt8] {
     switch style {
     case .json:
       var json = JSONWriter()
-      json.string(text)
+      json.string(String(decoding: text, as: UTF8.self))
       return json.text.bytes
-    case .csv: return Array(RowWriter.csv(.text(text)).utf8)
+    case .csv: return csv.cell(text)
     }
+  }
+
+  private func encode(_ text: some Collection<UInt8>) -> [UInt8] {
+    Self.encode(style, csv, text)
   }
 
   /// Appends a row, without a line end.
@@ -66,22 +76,21 @@ package struct EventRowEncoder {
       case .kind(let kind): text.append(kinds[Int(kind.rawValue)])
       case .direction(let direction): text.append(directions[Int(direction.rawValue)])
       case .attributes(let flags):
-        if attributes?.0 != flags { attributes = (flags, Self.encode(style, flags.traceText)) }
+        if attributes?.0 != flags { attributes = (flags, encode(flags.traceText.utf8)) }
         text.append(attributes?.1 ?? [])
       case .task(let number): append(name: number, in: names.tasks, &tasks, &text)
       case .device(let number): append(name: number, in: names.devices, &devices, &text)
       case .driver(let number): append(name: number, in: names.drivers, &drivers, &text)
       case .symbol(let number): append(name: number, in: names.symbols, &symbols, &text)
       case .markerText:
-        let marker = String(decoding: batch.markerText(event), as: UTF8.self)
-        text.append(Self.encode(style, marker))
+        text.append(encode(batch.markerText(event)))
       case .subject:
         if let subject = EventField.subject(event, names) {
-          text.append(Self.encode(style, subject))
+          text.append(encode(subject.utf8))
         } else if style == .json {
           text.append("null")
         }
-      case .sharingText: text.append(Self.encode(style, EventField.sharingText(event, names)))
+      case .sharingText: text.append(encode(EventField.sharingText(event, names).utf8))
       }
     }
     if style == .json { text.append("}") }
@@ -104,7 +113,7 @@ package struct EventRowEncoder {
       cache.append(contentsOf: repeatElement(nil, count: index + 1 - cache.count))
     }
     if let known = cache[index] { return text.append(known) }
-    let encoded = Self.encode(style, table.string(number))
+    let encoded = encode(table[number])
     cache[index] = encoded
     text.append(encoded)
   }

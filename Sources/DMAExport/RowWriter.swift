@@ -15,6 +15,7 @@ package struct RowWriter: ~Copyable {
   private let format: RowFormat
   private let schema: String
   private let columns: [(name: String, isNumeric: Bool)]
+  private let csv: CSVEncoder
   private var output: BufferedOutput
   private var table: TextTable
   private var json = JSONWriter()
@@ -24,9 +25,11 @@ package struct RowWriter: ~Copyable {
     _ format: RowFormat,
     schema: String,
     columns: [(name: String, isNumeric: Bool)],
+    csv: CSVEncoder = CSVEncoder(),
     descriptor: Int32 = STDOUT_FILENO
   ) {
-    output = BufferedOutput(to: descriptor)
+    output = BufferedOutput(to: descriptor, format == .csv ? csv.isRaw ? .bytes : .csv : .text)
+    self.csv = csv
     self.format = format
     self.schema = schema
     self.columns = columns
@@ -48,6 +51,7 @@ package struct RowWriter: ~Copyable {
   }
 
   package mutating func add(_ values: [FieldValue]) {
+    let csv = csv
     switch format {
     case .text:
       table.add(values.map { String(escaping: $0.display.utf8) })
@@ -58,7 +62,13 @@ package struct RowWriter: ~Copyable {
       writeObject(values)
       output.write("\n")
     case .csv:
-      output.write(values.map { Self.csv($0) }.joined(separator: ",") + "\r\n")
+      output.write { text in
+        for (index, value) in values.enumerated() {
+          if index > 0 { text.append(",") }
+          text.append(csv.cell(value))
+        }
+        text.append("\r\n")
+      }
     }
     isFirst = false
   }
@@ -75,13 +85,30 @@ package struct RowWriter: ~Copyable {
     isFirst = false
   }
 
+  /// Lets whoever reads along have the rows so far, when there are none to come at present.
+  ///
+  /// - Parameter descriptor: where more input may come from. A table for people waits a little for it:
+  ///   the more rows it has seen the better its columns stand.
+  package mutating func flush(waitingFor descriptor: Int32) {
+    if format == .text {
+      var input = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard !table.isEmpty, poll(&input, 1, 200) == 0 else { return }
+      for line in table.takeLines() { output.write(line + "\n") }
+    }
+    output.flush()
+  }
+
   package mutating func end() {
     switch format {
-    case .text: for line in table.lines() { output.write(line + "\n") }
+    case .text: for line in table.takeLines() { output.write(line + "\n") }
     case .json: output.write(isFirst ? "]}\n" : "\n]}\n")
     case .jsonl, .csv: break
     }
+    output.flush()
   }
+
+  /// What went wrong with a file, after the end; 0 when nothing did.
+  package var problem: Int32 { output.problem }
 
   private mutating func writeObject(_ values: [FieldValue]) {
     json.removeAll()
@@ -93,22 +120,6 @@ package struct RowWriter: ~Copyable {
       }
     }
     output.write(bytes: json.text.bytes)
-  }
-
-  /// RFC 4180: quotes where needed; nothing for what is not known.
-  package static func csv(_ value: FieldValue) -> String {
-    switch value {
-    case .none: return ""
-    case .number(let number), .time(let number), .duration(let number): return String(number)
-    case .address, .flag: return value.display
-    case .text(let text):
-      // A control character in a cell could still reach a terminal; a spreadsheet needs none.
-      let text = String(escaping: text.utf8)
-      guard text.contains(where: { ",\"".contains($0) }) else { return text }
-      return "\""
-        + text.split(separator: "\"", omittingEmptySubsequences: false)
-        .joined(separator: "\"\"") + "\""
-    }
   }
 }
 

@@ -40,6 +40,10 @@ enum ListExport {
       )
     }
     writer.end()
+    guard writer.problem == 0 else {
+      unlink(name)
+      throw CommandError("\(displayName(name)): \(String(cString: strerror(writer.problem)))")
+    }
     return rows.count
   }
 }

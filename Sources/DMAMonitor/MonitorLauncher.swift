@@ -13,18 +13,36 @@ package struct MonitorLauncher {
     self.noColor = noColor
   }
 
+  private var options: TerminalOptions {
+    TerminalOptions(
+      characterSet: ascii ? .ascii : .automatic,
+      colorDepth: noColor ? .monochrome : nil
+    )
+  }
+
+  /// Shows on the terminal what is waited for before the monitor can open.
+  ///
+  /// - Parameter quit: ends the program when somebody does not wait any longer.
+  /// - Returns: what shows it; to be closed before ``open(_:session:)``.
+  package func waitingScreen(quit: @escaping @Sendable (_ signal: Int32?) -> Never) -> WaitingScreen
+  {
+    let screen = WaitingScreen(options, quit: quit)
+    WaitingInput.waiter = { screen.wait(for: $0) }
+    return screen
+  }
+
+  /// Runs the monitor until somebody quits.
+  ///
   /// - Parameter session: where to keep where the trace is left.
-  package func open(_ state: MonitorState, session: Session?) throws {
+  /// - Returns: the signal that ended it; `nil` for a key.
+  package func open(_ state: MonitorState, session: Session?) throws -> Int32? {
+    WaitingInput.waiter = nil
     do {
-      let terminal = try TerminalSession(
-        TerminalOptions(
-          characterSet: ascii ? .ascii : .automatic,
-          colorDepth: noColor ? .monochrome : nil
-        )
-      )
+      let terminal = try TerminalSession(options)
       var monitor = Monitor(state, glyphs: terminal.screen.glyphs, effects: Self.effects)
       monitor.run(on: terminal.screen)
       if monitor.state.settings.remembersSessions { session?.save(monitor.state) }
+      return terminal.screen.endSignal
     } catch {
       throw CommandError("\(error.description); 'dmatop stat' and 'dmatop dump' need no terminal")
     }

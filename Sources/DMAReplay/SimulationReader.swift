@@ -10,6 +10,7 @@ public final class SimulationReader: TraceReader {
   private let speed: Double?
   private var begun: (real: UInt64, simulated: UInt64)?
   private var counts = TraceSummary()
+  private let watch = InputEnd.Watch()
 
   /// - Parameter speed: Simulated seconds in a second, above 0; `nil` for as fast as it goes.
   public init(_ simulation: Simulation, speed: Double? = nil) {
@@ -35,7 +36,10 @@ public final class SimulationReader: TraceReader {
   public var pace: Int? { speed != nil && !simulation.isFinished ? 20 : nil }
 
   public func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
-    guard simulation.read(into: &batch, until: limit()) else { return false }
+    guard !watch.ends(), simulation.read(into: &batch, until: limit()) else {
+      batch.removeAll()
+      return false
+    }
     counts.events += UInt64(batch.events.count)
     for event in batch.events where event.kind.rawValue <= DMAEvent.Kind.syncSGForDevice.rawValue {
       counts.dmaEvents += 1

@@ -22,6 +22,8 @@ final class ByteSource {
   let isLive: Bool
   /// All of the input has been read into the buffer.
   private(set) var ended = false
+  /// The input ended because that was requested, not at its own end: see ``InputEnd``.
+  private(set) var isCut = false
   /// Bytes of the input that have been read.
   private(set) var bytesRead: UInt64 = 0
   /// The beginning of the input, to say what it is when it is no trace.
@@ -32,6 +34,11 @@ final class ByteSource {
   /// What to wait on for more input, -1 for memory.
   let descriptor: Int32
   private let closes: Bool
+  private let watch = InputEnd.Watch()
+  /// What a pipe held when the end was requested; `nil` before.
+  private var rest: Int?
+  /// What the input is, for people.
+  private var kind = ""
   private var memory: [UInt8]
   private let chunk: Int
   private var base: UnsafeMutablePointer<UInt8>
@@ -61,8 +68,11 @@ final class ByteSource {
       guard !path.isEmpty, !path.utf8.contains(0) else {
         throw TraceError(path: shown, problem: "not a file name")
       }
+      // A FIFO that nobody writes to yet is waited for when it is read, not here.
+      var status = stat()
+      let isFIFO = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
       repeat {
-        file = open(path, O_RDONLY | O_CLOEXEC)
+        file = open(path, O_RDONLY | O_CLOEXEC | (isFIFO ? O_NONBLOCK : 0))
       } while file < 0 && errno == EINTR
       if file < 0 { throw Self.openError(errno, shown) }
     }
@@ -77,6 +87,13 @@ final class ByteSource {
       }
       if type == S_IFREG { size = UInt64(max(0, status.st_size)) }
       live = type == S_IFIFO || type == S_IFSOCK || type == S_IFCHR
+      kind =
+        switch type {
+        case S_IFIFO: path == "-" ? "a pipe" : "a FIFO"
+        case S_IFSOCK: "a socket"
+        case S_IFCHR: isatty(file) == 1 ? "a terminal" : "a device"
+        default: "a file"
+        }
     }
     if size == 0 {
       // Files of tracefs say that they are empty, and `trace_pipe` waits for more.
@@ -201,12 +218,13 @@ final class ByteSource {
     guard let start = place.baseAddress else { return 0 }
     var got = 0
     if descriptor >= 0 {
+      guard let room = try room(place.count) else { return 0 }
       repeat {
         // By position: another source may read the same file.
         got =
           isSeekable
-          ? pread(descriptor, start, place.count, off_t(bytesRead))
-          : read(descriptor, start, place.count)
+          ? pread(descriptor, start, room, off_t(bytesRead))
+          : read(descriptor, start, room)
       } while got < 0 && errno == EINTR
       if got < 0 {
         if errno == EISDIR { throw Self.openError(EISDIR, name) }
@@ -226,7 +244,46 @@ final class ByteSource {
       }
     }
     bytesRead += UInt64(got)
+    if let rest { self.rest = rest - got }
     return got
+  }
+
+  /// How many bytes may be read now; waits when a live input has none.
+  ///
+  /// - Parameter want: bytes that there is room for.
+  /// - Returns: `nil` when the end of the input was requested.
+  /// - Throws: ``TraceError`` when that was before anything was read.
+  private func room(_ want: Int) throws(TraceError) -> Int? {
+    if isLive, !watch.poll(descriptor, 0) {
+      let input = WaitingInput(
+        description: "\(name) (\(kind))",
+        descriptor: descriptor,
+        hasBegun: bytesRead > 0,
+        watch: watch
+      )
+      if let waiter = WaitingInput.waiter { waiter(input) } else { _ = input.wait() }
+    }
+    guard watch.isOver else { return want }
+    if rest == nil {
+      // What a pipe holds was written before the end. What comes later could go on for ever.
+      var count: Int32 = 0
+      let isKnown = isLive && ioctl(descriptor, UInt(FIONREAD), &count) == 0
+      rest = isKnown ? Int(count) : 0
+    }
+    if let rest, rest > 0 { return min(want, rest) }
+    isCut = watch.ends()
+    ended = true
+    if bytesRead == 0 { throw interruption }
+    return nil
+  }
+
+  /// The error of an input that was ended before anything could be made of it.
+  var interruption: TraceError {
+    TraceError(
+      path: name,
+      problem: "ended by a signal before there was anything to read",
+      isInterruption: true
+    )
   }
 
   /// Finds out from the first bytes whether the input is packed; if so they are taken away to be
@@ -313,7 +370,7 @@ final class ByteSource {
       }
       if isRawEnded, step.used == 0 {
         ended = true
-        if !isWhole {
+        if !isWhole, !isCut {
           throw TraceError(
             path: name,
             problem: "its compressed data is cut off at byte \(bytesRead)",
@@ -328,8 +385,7 @@ final class ByteSource {
   /// Whether more input is there, or its end, without waiting longer than some milliseconds.
   func hasMore(within milliseconds: Int32) -> Bool {
     guard !ended, descriptor >= 0 else { return !ended }
-    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&request, 1, milliseconds) != 0
+    return watch.poll(descriptor, milliseconds)
   }
 
   private func makeRoom() {

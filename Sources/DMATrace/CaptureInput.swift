@@ -21,12 +21,20 @@ public enum CaptureInput {
     return access(path + "/data", R_OK) == 0 && access(path + "/data.0", R_OK) == 0
   }
 
-  private static func openPerfDirectory(_ path: String) throws(TraceError) -> any TraceReader {
-    let head = try ByteSource(path: path + "/data")
-    var parts: [ByteSource] = []
-    while parts.count < 4096, access("\(path)/data.\(parts.count)", R_OK) == 0 {
-      parts.append(try ByteSource(path: "\(path)/data.\(parts.count)"))
+  /// The files of such a directory, that with the header first.
+  public static func perfFiles(_ path: String) -> [String] {
+    var files = [path + "/data"]
+    while files.count <= 4096, access("\(path)/data.\(files.count - 1)", R_OK) == 0 {
+      files.append("\(path)/data.\(files.count - 1)")
     }
+    return files
+  }
+
+  private static func openPerfDirectory(_ path: String) throws(TraceError) -> any TraceReader {
+    let files = perfFiles(path)
+    let head = try ByteSource(path: files[0])
+    var parts: [ByteSource] = []
+    for file in files.dropFirst() { parts.append(try ByteSource(path: file)) }
     try fillHead(head)
     return try PerfDataReader(head, parts: parts)
   }
@@ -41,6 +49,15 @@ public enum CaptureInput {
   }
 
   static func open(_ source: ByteSource) throws(TraceError) -> any TraceReader {
+    do throws(TraceError) {
+      return try recognise(source)
+    } catch {
+      // The part that came before the end was requested is too short, and nothing else is wrong.
+      throw source.isCut ? source.interruption : error
+    }
+  }
+
+  private static func recognise(_ source: ByteSource) throws(TraceError) -> any TraceReader {
     try fillHead(source)
     switch InputKind.Binary(source.head) {
     case .traceDat:

@@ -96,26 +96,15 @@ public enum Capture {
 
   /// Opens a file, a FIFO, or standard input for `-`.
   ///
-  /// - Parameters:
-  ///   - expectsState: An empty input is a dump of a machine that has nothing mapped; else it is a
-  ///     trace, of which its reader says that it is empty.
-  ///   - patience: Milliseconds after which a pipe that gives nothing is taken for a trace; `nil` to
-  ///     wait for its first bytes.
+  /// - Parameter expectsState: An empty input is a dump of a machine that has nothing mapped; else it
+  ///   is a trace, of which its reader says that it is empty.
   /// - Throws: ``TraceError`` when it cannot be opened or read.
-  public init(
-    path: String,
-    expectsState: Bool = false,
-    patience: Int32? = nil
-  ) throws(TraceError) {
+  public init(path: String, expectsState: Bool = false) throws(TraceError) {
     if CaptureInput.isPerfDirectory(path) {
       self = .trace(try CaptureInput.open(path))
       return
     }
     let source = try ByteSource(path: path)
-    if source.isLive, let patience, !source.hasMore(within: patience) {
-      self = .trace(TextTraceReader(source))
-      return
-    }
     if source.bytes.isEmpty { try source.fill() }
     if expectsState, source.bytes.isEmpty, source.ended {
       self = .dump(try MappingDump(source))

@@ -11,6 +11,7 @@ public enum FileBytes {
       try source.fill()
       bytes.append(contentsOf: source.bytes)
       source.consume(source.bytes.count)
+      if source.isCut { throw source.interruption }
       if bytes.count > limit {
         throw TraceError(path: source.name, problem: "is larger than \(limit >> 20) MiB")
       }

@@ -25,6 +25,12 @@ struct LineReader {
     self.source = source
   }
 
+  /// Whether the next line may have to be waited for.
+  var mayWait: Bool {
+    guard source.isLive, !source.ended else { return false }
+    return !source.bytes.dropFirst(pending).contains(0x0a) && !source.hasMore(within: 0)
+  }
+
   /// The next line without its line end, as a cursor over the buffer of the source: valid until the
   /// next call. `nil` at the end.
   mutating func next() throws(TraceError) -> Cursor? {
@@ -61,8 +67,10 @@ struct LineReader {
       if source.ended {
         guard let start, !bytes.isEmpty, !skips else { return nil }
         pending = bytes.count
-        number += 1
         endsOpen = true
+        // A number may lack its last digits, and nothing would show it.
+        if source.isCut { return nil }
+        number += 1
         return line(start, bytes.count)
       }
       searched = source.bytes.count

@@ -193,13 +193,18 @@ public struct TextTraceReader: TraceReader {
   private mutating func lastLine(_ batch: inout EventBatch) throws(TraceError) {
     let bytes = source.bytes
     if let start = bytes.baseAddress, !bytes.isEmpty {
-      decoder.isLastLine = true
-      decoder.decodeLine(start, start + bytes.count, into: &batch)
+      if source.isCut {
+        // A number may lack its last digits, and nothing would show it.
+        decoder.summary.cutOff = true
+      } else {
+        decoder.isLastLine = true
+        decoder.decodeLine(start, start + bytes.count, into: &batch)
+      }
       consume(bytes.count)
     }
     decoder.endStack(&batch)
     done = true
-    if !decoder.recognised { throw notATrace() }
+    if !decoder.recognised { throw source.isCut ? source.interruption : notATrace() }
   }
 
   private mutating func checkStart() throws(TraceError) {

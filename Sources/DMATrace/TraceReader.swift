@@ -40,11 +40,14 @@ public struct TraceError: Error, Sendable, CustomStringConvertible {
   public var problem: String
   /// What to do about it, or nothing.
   public var advice: String
+  /// Nothing is wrong with the input: its end was requested too early. See ``InputEnd``.
+  public var isInterruption: Bool
 
-  public init(path: String, problem: String, advice: String = "") {
+  public init(path: String, problem: String, advice: String = "", isInterruption: Bool = false) {
     self.path = path
     self.problem = problem
     self.advice = advice
+    self.isInterruption = isInterruption
   }
 
   /// The problem in the words of ``TraceSummary/damage``.

@@ -156,6 +156,12 @@ enum Curses {
     Notes(rawValue: Int(terminal_take_notes()))
   }
 
+  /// The signal that asked to quit; `nil` when none did, or when it was the key Ctrl-C.
+  static var quitSignal: Int32? {
+    let number = terminal_quit_signal()
+    return number == 0 ? nil : number
+  }
+
   /// Takes over the terminal's size; whether it is another.
   static func adoptSize() -> Bool {
     terminal_adopt_size()

@@ -13,6 +13,9 @@ public final class CursesScreen: Screen {
   /// Whether non-ASCII characters reach the terminal.
   private let isUTF8: Bool
   private var isOpen = true
+  /// The signal behind a ``Key/quitRequest``: SIGINT, SIGTERM or SIGHUP, which also stands for a
+  /// terminal that is gone. `nil` for the key Ctrl-C.
+  public private(set) var endSignal: Int32?
   private var palette: CursesPalette
   private var cells: [Curses.NativeCell] = []
   /// Read together with an earlier key.
@@ -128,7 +131,10 @@ public final class CursesScreen: Screen {
         // Readable without anything to read is the end of the terminal. A character whose bytes
         // have not all arrived looks the same for a moment.
         emptyReads += 1
-        if keyboard & Int16(POLLIN) == 0 || emptyReads > 8 { return .key(.quitRequest) }
+        if keyboard & Int16(POLLIN) == 0 || emptyReads > 8 {
+          endSignal = SIGHUP
+          return .key(.quitRequest)
+        }
       } else if descriptors[2].revents != 0, descriptors[1].revents == 0 {
         return .descriptorReady
       }
@@ -151,7 +157,10 @@ public final class CursesScreen: Screen {
 
   private func keyOfSignals() -> Key? {
     let notes = Curses.takeNotes()
-    if notes.contains(.quit) { return .quitRequest }
+    if notes.contains(.quit) {
+      endSignal = Curses.quitSignal
+      return .quitRequest
+    }
     if notes.contains(.stop) { Curses.suspend() }
     var isResized = notes.contains(.resized) && Curses.adoptSize()
     if notes.contains(.stop) || notes.contains(.resumed) {

@@ -20,7 +20,7 @@ struct Dmatop: ParsableCommand {
         dmatop trace.txt                 open the monitor on a trace
         dmatop log --all-errors trace.txt
         dmatop lint trace.txt
-        trace-cmd report | dmatop stat -
+        trace-cmd report | dmatop stat
         dmatop sim nvme --fault unmap-size@once --headless
       """,
     version: "dmatop \(Version.string) (\(String(cString: dmatop_revision())))",
@@ -33,13 +33,19 @@ struct Dmatop: ParsableCommand {
   )
 
   static func main() {
+    StandardInput.reserveDescriptors()
+    StandardInput.announceWaiting()
+    EndSignals.install()
     do {
       var command = try parseAsRoot()
+      if let command = command as? any FileCommand { try command.files().check() }
       try command.run()
+      EndSignals.exit(0)
     } catch let code as ExitCode {
-      Glibc.exit(code.rawValue)
+      EndSignals.exit(code.rawValue)
     } catch let error as TraceError {
-      fail(error.description)
+      StandardError.write("dmatop: \(error.description)")
+      EndSignals.exit(2, isInterrupted: error.isInterruption)
     } catch let error as ScenarioError {
       fail(error.description)
     } catch let error as CommandError {
@@ -48,8 +54,8 @@ struct Dmatop: ParsableCommand {
       fail(error.description)
     } catch {
       let isHelp = exitCode(for: error) == .success
-      let text = fullMessage(for: error) + "\n"
-      BufferedOutput.write(Array(text.utf8), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+      let text = fullMessage(for: error)
+      if isHelp { StandardOutput.write(text + "\n") } else { StandardError.write(text) }
       Glibc.exit(isHelp ? 0 : 2)
     }
   }

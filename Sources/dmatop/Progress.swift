@@ -57,7 +57,7 @@ struct Progress {
 
   private mutating func show(_ what: String, _ progress: (read: UInt64, total: UInt64?)) {
     hasShown = true
-    var text = "\r\u{1b}[K\(name): \(what)"
+    var text = "\(name): \(what)"
     if let total = progress.total, total > 0, progress.read <= total {
       text += ", \(progress.read * 100 / total) %"
       if progress.read > 0 {
@@ -66,12 +66,12 @@ struct Progress {
         text += left < 1 ? ", nearly done" : ", \(Int(left)) s left"
       }
     }
-    BufferedOutput.write(Array(text.utf8), to: STDERR_FILENO)
+    StandardError.show(status: text)
   }
 
   /// Removes the line.
   mutating func clear() {
-    if hasShown { BufferedOutput.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+    if hasShown { StandardError.clearStatus() }
     hasShown = false
   }
 

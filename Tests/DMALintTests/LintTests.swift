@@ -54,8 +54,7 @@ import Testing
         + " virt_addr=ffff888000002000 attrs=",
     ])
     result.findings[0].fingerprint = "0123"
-    var text = TextBuffer()
-    result.appendText(to: &text)
+    let text = ReportFormat.text([result]).text
     #expect(
       text.string == """
         t.txt:7: error: alpha 0000:00:03.0: device driver frees DMA memory with different size \
@@ -80,8 +79,7 @@ import Testing
       #"driver_probe: (really_probe+0x0/0x2a0) device="\#(name)" driver="d""#,
       "dma_unmap_page: \(name) dir=TO_DEVICE dma_addr=1000 size=64 attrs=",
     ])
-    var text = TextBuffer()
-    result.appendText(to: &text)
+    let text = ReportFormat.text([result]).text
     #expect(!text.bytes.contains(0x1b))
     let json = String(decoding: LintResult.json([result]), as: UTF8.self)
     #expect(!json.utf8.contains(0x1b))

@@ -107,9 +107,8 @@ import Testing
     var count = 0
     for capture in KernelCase.all {
       for snapshot in capture.snapshots {
-        let path = "\(capture.directory)/snap/\(snapshot)/dump"
-        let dump = try MappingDump(path: path)
-        #expect(dump.entries.count == Fixtures.lines(path).count)
+        let dump = try MappingDump(bytes: capture.bytes(snapshot, "dump"), name: "dump")
+        #expect(dump.entries.count == capture.file(snapshot, "dump").count)
         #expect(dump.malformedLines == 0 && !dump.cutOff)
         if !dump.entries.isEmpty {
           #expect(dump.layout == (capture.kernel == "6.12" ? .physical : .attributes))
@@ -155,7 +154,7 @@ import Testing
   @Test func truncationsAndFlips() throws {
     var generator = SeededGenerator(seed: 11)
     let paths =
-      KernelCase.all.filter { $0.name == "fuzz-01" }.map { $0.directory + "/snap/end/dump" }
+      KernelCase.all.filter { $0.name == "fuzz-01" }.map { $0.path("end", "dump") }
       + [Fixtures.root + "/fixtures/dumps/linux-6.1-bug-map-error-unchecked-mid"]
     for path in paths {
       let bytes = try #require(Fixtures.bytes(path))

@@ -5,21 +5,24 @@ import Testing
 @Suite struct ImportRulesTests {
   private static let allowed: [String: Set<String>] = [
     "DMADebugCore": [],
-    "DMATrace": ["DMADebugCore", "Glibc", "CSQLite", "CZlib", "CZstd"],
+    "DMATrace": ["DMADebugCore", "Glibc", "Synchronization", "CSQLite", "CZlib", "CZstd"],
     "DMASimulator": ["DMADebugCore"],
     "DMAReplay": ["DMADebugCore", "DMATrace", "DMASimulator", "Glibc"],
     "DMALint": [
       "DMADebugCore", "DMATrace", "DMAReplay", "Glibc", "TOMLKit", "FoundationEssentials",
     ],
-    "DMAExport": ["DMADebugCore", "DMATrace", "DMAReplay", "DMALint", "Glibc"],
+    "DMAExport": [
+      "DMADebugCore", "DMATrace", "DMAReplay", "DMALint", "Glibc", "Synchronization",
+    ],
     "TerminalKit": ["CTerminal", "Glibc"],
     "DMAMonitor": [
       "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
-      "TerminalKit", "Glibc", "TOMLKit",
+      "TerminalKit", "Glibc", "Synchronization", "TOMLKit",
     ],
     "dmatop": [
       "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
       "DMAMonitor", "TerminalKit", "ArgumentParser", "CRevision", "Dispatch", "Glibc",
+      "Synchronization",
     ],
   ]
 

@@ -7,7 +7,7 @@ import Testing
 /// After a change that is meant DMATOP_GOLDEN=update writes fixtures/golden/lint anew.
 @Suite struct LintCommandTests {
   private static let capture = "fixtures/kernel/linux-6.12/bug-sg-count/trace.txt"
-  private static let formats = [
+  static let formats = [
     "text", "concise", "json", "jsonl", "sarif", "junit", "ktap", "gitlab", "github", "checkstyle",
     "markdown", "html",
   ]
@@ -129,6 +129,45 @@ import Testing
       let output = Fixtures.temporary("output", Array(result.output.utf8))
       let checked = try Program.shell("python3 \(script) <\(output)")
       #expect(checked.status == 0, "\(format): \(checked.errors.suffix(300))")
+    }
+  }
+
+  /// What is printed after `see:` can be pasted, whatever the file is called.
+  @Test(arguments: [
+    "-x", "--help", "-", "a b", "it's", "$(touch pwned)", "`touch pwned`", "a;touch pwned", "\"q\"",
+    "back\\slash", "*", "~", "=ls", "a\nb", "\u{1b}[31m", "\u{202e}é", "é", "#x", "!!", "a&b|c>d",
+  ])
+  func theCommandOfAFindingFitsAnyName(_ name: String) throws {
+    let directory = Fixtures.temporaryDirectory()
+    Fixtures.write(
+      Fixtures.bytes(Fixtures.root + "/" + Self.capture) ?? [],
+      to: directory + "/" + name
+    )
+    let list = Fixtures.temporary("name", Array(name.utf8))
+    let dash = name == "-" ? "./" : ""
+    for format in ["text", "sarif", "html"] {
+      // HTML and SARIF are read as their readers do.
+      let extract = """
+        import sys, json, html, re
+        text = sys.stdin.read()
+        if '\(format)' == 'text': found = re.search(r'see: (dmatop replay .*)', text).group(1)
+        if '\(format)' == 'sarif':
+          found = json.loads(text)['runs'][0]['results'][0]['message']['text'].split('\\n')[1]
+        if '\(format)' == 'html':
+          found = html.unescape(re.search(r'<pre>(dmatop replay .*?)</pre>', text).group(1))
+        print(found)
+        """
+      let script = Fixtures.temporary("extract.py", Array(extract.utf8))
+      let result = try Program.shell(
+        """
+        cd \(directory) && f="\(dash)$(cat \(list); echo x)" && f="${f%x}"
+        dmatop lint --format \(format) -- "$f" | python3 \(script) >\(script).sh
+        bash \(script).sh
+        """
+      )
+      #expect(result.status == 0, "\(format): \(result.errors)")
+      #expect(result.output.contains("Errors"), "\(format): \(result.output)")
+      #expect(Fixtures.list(directory).allSatisfy { $0 == name })
     }
   }
 

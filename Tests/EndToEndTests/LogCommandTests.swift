@@ -278,8 +278,8 @@ import Testing
     var count = 0
     for capture in KernelCase.all {
       for snapshot in capture.snapshots {
-        let path = "\(capture.directory)/snap/\(snapshot)/dump"
-        let bytes = try #require(Fixtures.bytes(path))
+        let path = "\(capture.directory) \(snapshot)"
+        let bytes = capture.bytes(snapshot, "dump")
         guard !bytes.isEmpty else { continue }
         var options = ReplayOptions()
         let dump = try MappingDump(bytes: bytes, name: path)
@@ -291,14 +291,14 @@ import Testing
       }
     }
     #expect(count > 300)
-    let path = "\(Self.kernels)/linux-7.3/fuzz-01/snap/end/dump"
+    let path = KernelCase.named("7.3", "fuzz-01").path("end", "dump")
     let shell = try Program.shell("dmatop fs cat dma-api/dump \(path) | cmp - \(path)")
     #expect(shell.status == 0 && shell.output.isEmpty && shell.errors.isEmpty)
   }
 
   @Test func dumpsInEveryCommand() throws {
-    let path = "\(Self.kernels)/linux-7.3/fuzz-01/snap/end/dump"
-    let entries = Fixtures.lines("\(Fixtures.root)/\(path)").count
+    let path = KernelCase.named("7.3", "fuzz-01").path("end", "dump")
+    let entries = Fixtures.lines(path).count
     let stat = try Program.run(["stat", path])
     #expect(stat.status == 0 && stat.errors.isEmpty)
     #expect(stat.output.contains("kernel    7.3 (recognised by the dump)"))
@@ -386,7 +386,9 @@ import Testing
     func diff(_ a: String, _ b: String, _ more: [String] = []) throws -> Program.Result {
       try Program.run(["diff", "--devices", directory + "/devices.txt", a, b] + more)
     }
-    let dumps = try diff("\(directory)/snap/p001/dump", "\(directory)/snap/p003/dump")
+    let capture = KernelCase.named("6.12", "fuzz-01")
+    let (before, after) = (capture.path("p001", "dump"), capture.path("p003", "dump"))
+    let dumps = try diff(before, after)
     #expect(dumps.status == 1)
     #expect(dumps.output.contains("   39 new, 3 gone, 10 stayed\n"))
     let moments = try diff(
@@ -397,17 +399,17 @@ import Testing
     #expect(moments.output.contains("   39 new, 3 gone, 10 stayed\n"))
     #expect(moments.output.contains("MAP SITE"))
     // The same state, of a trace and of the kernel.
-    let same = try diff("\(directory)/trace.txt@snapshot:p003", "\(directory)/snap/p003/dump")
+    let same = try diff("\(directory)/trace.txt@snapshot:p003", after)
     #expect(same.status == 0 && same.output.hasSuffix("no difference\n"))
     let json = try Program.shell(
-      "dmatop diff --format json \(directory)/snap/p001/dump \(directory)/snap/p003/dump"
+      "dmatop diff --format json \(before) \(after)"
         + " | python3 -m json.tool --compact"
     )
     #expect(json.output.contains(#""total":{"a":13,"a_bytes":"#))
     #expect(json.output.contains(#""differ":true"#))
     let lines = try diff(
-      "\(directory)/snap/p001/dump",
-      "\(directory)/snap/p003/dump",
+      before,
+      after,
       ["--format", "jsonl"]
     )
     #expect(lines.output.split(separator: "\n").count { $0.contains(#""kind":"new""#) } == 39)
@@ -438,7 +440,10 @@ import Testing
     for (a, words) in [
       ("nothing", "no such file"), (path + "@nonsense", "is no moment"),
       (path + "@snapshot:nonsense", "no such marker"),
-      ("\(Self.kernels)/linux-6.12/fuzz-01/snap/p001/dump@event:3", "a dump has no moments"),
+      (
+        "\(KernelCase.named("6.12", "fuzz-01").path("p001", "dump"))@event:3",
+        "a dump has no moments"
+      ),
       ("\(Self.logs)/linux-7.3-bug-unmap-function.txt", "is a kernel log"),
     ] {
       let result = try Program.run(["diff", a, path])

@@ -124,7 +124,7 @@ private final class RandomScreen: Screen {
 /// `DMATOP_FUZZ_UI` seconds (a few without), from `DMATOP_FUZZ_SEED` on (1 without).
 @Suite struct MonitorFuzzTests {
   private func say(_ text: String) {
-    BufferedOutput.write(Array((text + "\n").utf8), to: STDERR_FILENO)
+    StandardError.write(text)
   }
 
   private static func number(_ name: String) -> UInt64? {

@@ -295,6 +295,24 @@ import Testing
     #expect(Fixtures.text(path) == text)
   }
 
+  @Test func anExportForSpreadsheetsHasNoFormulas() throws {
+    let line = "dma_map_page: =1+1 dir=TO_DEVICE dma_addr=1000 size=64 phys_addr=1000 attrs="
+    let trace = Fixtures.temporary("t.txt", TraceText.kernel([line]))
+    let path = Fixtures.temporaryDirectory() + "/rows.csv"
+    var effects = Monitor.Effects()
+    effects.export = { (list, rows, name, view) throws(CommandError) in
+      try ListExport.write(list, rows, to: name, view: view.title.lowercased())
+    }
+    _ = try Self.run(
+      [.key(.control("s")), .type(path), .key(.enter)],
+      path: trace,
+      at: .end,
+      effects: effects
+    )
+    let text = try #require(Fixtures.text(path))
+    #expect(text.contains(",'=1+1,") && text.contains(",64,"), "\(text)")
+  }
+
   // MARK: Details and other views
 
   @Test func aMappingShowsItsHistory() throws {

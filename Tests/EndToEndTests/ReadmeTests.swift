@@ -59,11 +59,12 @@ import Testing
 
   @Test func everyCommandOfTheProgramHasAnExampleThatWorks() throws {
     // The help speaks of trace.txt and devices.txt in the working directory, of a log and of dumps.
-    let capture = Fixtures.root + "/fixtures/kernel/linux-7.3/real-nvme-stack"
+    let capture = KernelCase.named("7.3", "real-nvme-stack")
+    let end = capture.path("end", "dump")
     let log = Fixtures.root + "/fixtures/logs/linux-7.3-bug-unmap-function.txt"
     let others =
-      "cp \(log) dmesg.txt && cp \(capture)/snap/start/dump dump.before"
-      + " && cp \(capture)/snap/end/dump dump.after && cp \(capture)/snap/end/dump dump.now"
+      "cp \(log) dmesg.txt && cp \(capture.path("start", "dump")) dump.before"
+      + " && cp \(end) dump.after && cp \(end) dump.now"
     let words = [
       "", "replay", "log", "stat", "dump", "lint", "diff", "fs ls", "fs cat", "fs write",
       "fs export",
@@ -84,7 +85,7 @@ import Testing
         // What stands behind several blanks is an explanation.
         let parts = example.split(separator: "  ", maxSplits: 1)
         let result = try Program.shell(
-          "d=$(mktemp -d) && cd $d && cp \(capture)/*.txt . && \(others) && \(parts[0])"
+          "d=$(mktemp -d) && cd $d && cp \(capture.directory)/*.txt . && \(others) && \(parts[0])"
         )
         #expect([0, 1].contains(result.status), "\(example): \(result.errors)")
       }

@@ -32,7 +32,7 @@ import Testing
     options.generation = KernelGeneration(version: capture.kernel)
     options.entries = capture.entries
     options.devices = try DeviceTable(path: capture.devices)
-    options.startDump = try MappingDump(path: "\(capture.directory)/snap/\(start)/dump")
+    options.startDump = try MappingDump(path: capture.path(start, "dump"))
     return options
   }
 

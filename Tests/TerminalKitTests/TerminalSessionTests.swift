@@ -34,6 +34,7 @@ import Testing
     let ends: [(PseudoTerminal.End, (PseudoTerminal, pid_t) -> Void)] = [
       (.exit(0), { terminal, _ in terminal.type("q") }),
       (.exit(0), { _, child in kill(child, SIGTERM) }),
+      (.signal(SIGUSR1), { _, child in kill(child, SIGUSR1) }),
       (.signal(SIGSEGV), { _, child in kill(child, SIGSEGV) }),
     ]
     for (expected, action) in ends {

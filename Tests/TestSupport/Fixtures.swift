@@ -105,11 +105,35 @@ public struct KernelCase: Sendable, CustomStringConvertible {
   public var trace: String { directory + "/trace.txt" }
   public var devices: String { directory + "/devices.txt" }
   public var log: [String] { Fixtures.lines(directory + "/log.txt") }
-  public var snapshots: [String] { Fixtures.list(directory + "/snap") }
+  /// The names of the moments at which the kernel's files were saved.
+  public var snapshots: [String] {
+    Set(archive.names.compactMap { $0.split(separator: "/").first.map(String.init) }).sorted()
+  }
 
-  /// A file of the kernel at a snapshot.
+  /// The lines of a file of the kernel at a snapshot.
   public func file(_ snapshot: String, _ name: String) -> [String] {
-    Fixtures.lines("\(directory)/snap/\(snapshot)/\(name)")
+    bytes(snapshot, name).split(separator: 0x0a).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// A file of the kernel at a snapshot; empty when there is none.
+  public func bytes(_ snapshot: String, _ name: String) -> [UInt8] {
+    archive["\(snapshot)/\(name)"] ?? []
+  }
+
+  /// The same as a file of its own, which goes when the tests end.
+  public func path(_ snapshot: String, _ name: String) -> String {
+    Fixtures.temporary(name, bytes(snapshot, name))
+  }
+
+  private var archive: TextArchive { TextArchive.read(directory + "/snapshots.txtar") }
+
+  /// The capture of a kernel with a name.
+  public static func named(_ kernel: String, _ name: String) -> KernelCase {
+    KernelCase(
+      kernel: kernel,
+      name: name,
+      directory: "\(Fixtures.root)/fixtures/kernel/linux-\(kernel)/\(name)"
+    )
   }
 
   /// `dma_debug_entries=` of the kernel's command line.

@@ -115,6 +115,9 @@ bool terminal_adopt_size(void);
 /// Leaves the screen, stops the process as the shell expects, and comes back repainted.
 void terminal_suspend(void);
 
+/// The signal that asked to quit; 0 when none did, or when SIGINT came from the key Ctrl-C.
+int terminal_quit_signal(void);
+
 /// Sets the modes again and repaints, after a stop that curses did not see (SIGSTOP), and adopts
 /// a size that changed meanwhile. True if it did.
 bool terminal_resume(void);

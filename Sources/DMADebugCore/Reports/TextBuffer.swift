@@ -95,36 +95,65 @@ public struct TextBuffer: Sendable {
       bytes.append(contentsOf: name)
       return
     }
-    var decoder = UTF8()
-    var iterator = name.makeIterator()
-    var position = name.startIndex
-    decoding: while true {
-      switch decoder.decode(&iterator) {
-      case .emptyInput:
-        break decoding
-      case .scalarValue(let scalar):
-        let length = UTF8.width(scalar)
-        let end = name.index(position, offsetBy: length)
-        if scalar.isHarmful {
-          for byte in name[position..<end] { append(escapedByte: byte) }
-        } else if scalar == "\\" {
-          append("\\\\")
+    append(name, doublesBackslashes: true) { scalar, _ in scalar.isHarmful }
+  }
+
+  /// The line ends that ``escapeControls(from:keeping:)`` lets through.
+  public enum LineEnd: Sendable {
+    case newline
+    /// CR LF, as in CSV; a CR of its own is escaped.
+    case carriageReturnNewline
+  }
+
+  /// Makes what stands from a place on safe for a terminal: control characters but newline and tab,
+  /// marks that reorder or hide text, and what is not UTF-8 become `\x1b` and the like.
+  ///
+  /// What was escaped before stays as it is: this is the last thing that is done to a text,
+  /// whatever it was made of.
+  public mutating func escapeControls(from start: Int, keeping lineEnd: LineEnd = .newline) {
+    let place = bytes.withUnsafeBufferPointer { bytes in
+      bytes[start...].firstIndex { $0 >= 0x7f || $0 < 0x20 && $0 != 0x0a && $0 != 0x09 }
+    }
+    guard let place else { return }
+    let rest = Array(bytes[place...])
+    bytes.removeSubrange(place...)
+    append(rest, doublesBackslashes: false) { scalar, index in
+      switch scalar {
+      case "\n", "\t": false
+      case "\r" where lineEnd == .carriageReturnNewline:
+        !(index + 1 < rest.count && rest[index + 1] == 0x0a)
+      default: scalar.isHarmful
+      }
+    }
+  }
+
+  /// Appends UTF-8; bytes that are none are escaped.
+  ///
+  /// - Parameter isEscaped: decides about a scalar, whose place it gets.
+  private mutating func append<Text: Collection<UInt8>>(
+    _ text: Text,
+    doublesBackslashes: Bool,
+    isEscaped: (Unicode.Scalar, Text.Index) -> Bool
+  ) {
+    var parser = Unicode.UTF8.ForwardParser()
+    var iterator = text.makeIterator()
+    var position = text.startIndex
+    while true {
+      switch parser.parseScalar(from: &iterator) {
+      case .emptyInput: return
+      case .valid(let encoded):
+        let scalar = Unicode.UTF8.decode(encoded)
+        if isEscaped(scalar, position) {
+          for byte in encoded { append(escapedByte: byte) }
         } else {
-          bytes.append(contentsOf: name[position..<end])
+          bytes.append(contentsOf: encoded)
+          if doublesBackslashes, scalar == "\\" { bytes.append(0x5c) }
         }
+        position = text.index(position, offsetBy: encoded.count)
+      case .error(let length):
+        let end = text.index(position, offsetBy: length)
+        for byte in text[position..<end] { append(escapedByte: byte) }
         position = end
-      case .error:
-        // The decoder has skipped an unknown number of bytes: take the rest byte by byte.
-        for byte in name[position...] {
-          if byte >= 0x20 && byte < 0x7f && byte != 0x5c {
-            bytes.append(byte)
-          } else if byte == 0x5c {
-            append("\\\\")
-          } else {
-            append(escapedByte: byte)
-          }
-        }
-        break decoding
       }
     }
   }
@@ -146,7 +175,7 @@ extension String {
 
 extension Unicode.Scalar {
   /// Control characters, and marks that reorder or hide the text around them.
-  var isHarmful: Bool {
+  public var isHarmful: Bool {
     switch value {
     case 0..<0x20, 0x7f..<0xa0: true
     case 0x00ad, 0x061c, 0x180e, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x206f: true

@@ -5,6 +5,11 @@ public struct LintConfiguration: Sendable {
   /// What is wrong with a configuration; the description names file and key.
   public struct Problem: Error, CustomStringConvertible {
     public let description: String
+
+    /// - Parameter description: may quote the file; its line ends would make lines of their own.
+    init(description: String) {
+      self.description = description.map { $0.isNewline ? "\\n" : String($0) }.joined()
+    }
   }
 
   /// A severity, or not at all.

@@ -231,17 +231,18 @@ extension LogJoin {
   func doubt(_ range: ClosedRange<UInt64>?, _ summary: TraceSummary) -> String? {
     guard let span else { return nil }
     if summary.clock == .ticks {
-      return "its clock counts ticks, so nothing of \(path) can be found in it;"
+      return "its clock counts ticks, so nothing of \(displayName(path)) can be found in it;"
         + " record with the trace clock 'local'"
     }
     guard let range else { return nil }
     if span.upperBound < range.lowerBound || span.lowerBound > range.upperBound {
-      return "its times and those of \(path) do not meet: they are of different runs or clocks"
-        + " (printk goes with the trace clock 'local')"
+      return
+        "its times and those of \(displayName(path)) do not meet: they are of different runs or"
+        + " clocks (printk goes with the trace clock 'local')"
     }
     if largestLag > Self.tolerance {
       return
-        "messages of \(path) have stamps up to \(largestLag / 1000) µs later than what"
+        "messages of \(displayName(path)) have stamps up to \(largestLag / 1000) µs later than what"
         + " they are about: the clocks differ, take what is said about an order with care"
     }
     return nil

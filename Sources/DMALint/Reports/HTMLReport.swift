@@ -136,6 +136,6 @@ enum HTMLReport {
     where !frames.isEmpty {
       page += "<p>\(title)</p><pre>\(XML.escaped(frames.joined(separator: " ← ")))</pre>\n"
     }
-    page += "<pre>\(XML.escaped(finding.command))</pre></details>\n"
+    page += "<pre>\(XML.marked(finding.command))</pre></details>\n"
   }
 }

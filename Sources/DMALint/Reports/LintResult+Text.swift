@@ -2,64 +2,59 @@ import DMADebugCore
 import DMATrace
 
 extension LintResult {
-  /// The findings as people read them.
-  ///
-  /// - Parameter isColored: for a terminal: severities have colours, excerpts are faint.
-  public func appendText(to text: inout TextBuffer, isColored: Bool = false) {
-    for finding in findings { append(finding, to: &text, isColored) }
+  /// The findings as people read them: severities have colours, excerpts are faint.
+  public func appendText(to report: inout StyledText) {
+    for finding in findings { append(finding, to: &report) }
   }
 
-  private func color(_ severity: Severity) -> String {
+  private func style(_ severity: Severity) -> StyledText.Style {
     switch severity {
-    case .error: "\u{1b}[1;31m"
-    case .warning: "\u{1b}[1;33m"
-    case .note: "\u{1b}[1;36m"
+    case .error: .error
+    case .warning: .warning
+    case .note: .note
     }
   }
 
-  private static let plain = "\u{1b}[0m"
-  private static let faint = "\u{1b}[2m"
-
-  private func append(_ finding: Finding, to text: inout TextBuffer, _ isColored: Bool) {
+  private func append(_ finding: Finding, to report: inout StyledText) {
     guard finding.isOpen else { return }
-    text.append(escaped: finding.path.utf8)
+    report.text.append(escaped: finding.path.utf8)
     if finding.line > 0 {
-      text.append(":")
-      text.append(decimal: finding.line)
+      report.text.append(":")
+      report.text.append(decimal: finding.line)
     }
-    text.append(": ")
-    if isColored { text.append(string: color(finding.severity)) }
-    text.append(string: finding.severity.rawValue)
-    if isColored { text.append(string: Self.plain) }
-    text.append(": ")
+    report.text.append(": ")
+    report.set(style(finding.severity))
+    report.text.append(string: finding.severity.rawValue)
+    report.set(.plain)
+    report.text.append(": ")
     if let device = finding.device {
-      text.append(escaped: (finding.driver ?? "?").utf8)
-      text.append(" ")
-      text.append(escaped: device.utf8)
-      text.append(": ")
+      report.text.append(escaped: (finding.driver ?? "?").utf8)
+      report.text.append(" ")
+      report.text.append(escaped: device.utf8)
+      report.text.append(": ")
     }
     let words = finding.message.split(separator: "\n")
-    text.append(escaped: (words.first ?? "").utf8)
+    report.text.append(escaped: (words.first ?? "").utf8)
     if finding.count > 1, finding.device != nil {
-      text.append(" (said ")
-      text.append(decimal: finding.count)
-      text.append(" times)")
+      report.text.append(" (said ")
+      report.text.append(decimal: finding.count)
+      report.text.append(" times)")
     }
-    text.append(" [")
-    text.append(string: finding.rule.id)
-    text.append(" ")
-    text.append(string: finding.rule.name)
-    text.append("]\n")
+    report.text.append(" [")
+    report.text.append(string: finding.rule.id)
+    report.text.append(" ")
+    report.text.append(string: finding.rule.name)
+    report.text.append("]\n")
     for line in words.dropFirst() {
-      text.append("    ")
-      text.append(escaped: line.utf8)
-      text.append("\n")
+      report.text.append("    ")
+      report.text.append(escaped: line.utf8)
+      report.text.append("\n")
     }
     guard finding.device != nil else { return }
-    excerpt(finding.line, to: &text, isColored)
+    excerpt(finding.line, to: &report)
     let isTimed = kind != .log || finding.time > 0
     if kind != .dump, isTimed || finding.task != nil {
-      text.append("    at ")
+      report.text.append("    at ")
       appendContext(
         finding.time,
         finding.task,
@@ -67,42 +62,42 @@ extension LintResult {
         finding.cpu,
         finding.site,
         finding.stack,
-        &text
+        &report.text
       )
     }
     defer {
-      text.append("    hint: ")
-      text.append(string: finding.rule.fix)
-      text.append("\n    see: ")
-      text.append(string: finding.command)
-      text.append("\n")
+      report.text.append("    hint: ")
+      report.text.append(string: finding.rule.fix)
+      report.text.append("\n    see: ")
+      report.text.append(string: finding.command)
+      report.text.append("\n")
     }
     guard let origin = finding.origin else { return }
     if kind == .dump {
       // An entry of a dump says no more than its own line.
-      if origin.line != finding.line { excerpt(origin.line, to: &text, isColored) }
+      if origin.line != finding.line { excerpt(origin.line, to: &report) }
       return
     }
     guard origin.line > 0 else {
-      text.append(origin.isAdopted ? "    mapped before the trace began" : "    mapped")
+      report.text.append(origin.isAdopted ? "    mapped before the trace began" : "    mapped")
       if let site = origin.site {
-        text.append(" in ")
-        text.append(escaped: site.utf8)
+        report.text.append(" in ")
+        report.text.append(escaped: site.utf8)
       }
-      text.append("\n")
-      appendStack(origin.stack, &text)
+      report.text.append("\n")
+      appendStack(origin.stack, &report.text)
       return
     }
     if let path = origin.path {
-      text.append("    mapped in ")
-      text.append(escaped: path.utf8)
-      text.append(":")
+      report.text.append("    mapped in ")
+      report.text.append(escaped: path.utf8)
+      report.text.append(":")
     } else {
-      excerpt(origin.line, to: &text, isColored)
-      text.append(summary.isBinary ? "    mapped in record " : "    mapped in line ")
+      excerpt(origin.line, to: &report)
+      report.text.append(summary.isBinary ? "    mapped in record " : "    mapped in line ")
     }
-    text.append(decimal: origin.line)
-    text.append(" at ")
+    report.text.append(decimal: origin.line)
+    report.text.append(" at ")
     appendContext(
       origin.time,
       origin.task,
@@ -110,20 +105,20 @@ extension LintResult {
       origin.cpu,
       origin.site,
       origin.stack,
-      &text
+      &report.text
     )
   }
 
   /// The line of the capture.
-  private func excerpt(_ line: UInt64, to text: inout TextBuffer, _ isColored: Bool) {
+  private func excerpt(_ line: UInt64, to report: inout StyledText) {
     guard let source = excerpts[line] else { return }
-    text.append("    ")
-    if isColored { text.append(string: Self.faint) }
-    text.append(decimal: line)
-    text.append(" | ")
-    text.append(string: source)
-    if isColored { text.append(string: Self.plain) }
-    text.append("\n")
+    report.text.append("    ")
+    report.set(.faint)
+    report.text.append(decimal: line)
+    report.text.append(" | ")
+    report.text.append(string: source)
+    report.set(.plain)
+    report.text.append("\n")
   }
 
   private func appendContext(

@@ -12,8 +12,6 @@ public struct ReportContext: Sendable {
   public var category = ""
   /// The last line of the text report.
   public var summary = ""
-  /// The text report has colours.
-  public var isColored = false
 
   public init() {}
 
@@ -39,13 +37,17 @@ public enum ReportFormat: String, Sendable, CaseIterable {
   case markdown
   case html
 
+  /// The text report with its colours, for a terminal.
+  public static func text(_ results: [LintResult]) -> StyledText {
+    var report = StyledText()
+    for result in results { result.appendText(to: &report) }
+    return report
+  }
+
   /// The report as bytes; the same for the same findings.
   public func render(_ results: [LintResult], _ context: ReportContext) -> [UInt8] {
     switch self {
-    case .text:
-      var text = TextBuffer()
-      for result in results { result.appendText(to: &text, isColored: context.isColored) }
-      return text.bytes
+    case .text: return Self.text(results).text.bytes
     case .concise: return Array(ConciseReport.render(results).utf8)
     case .json: return LintResult.json(results)
     case .jsonl: return LintResult.jsonLines(results)
@@ -74,25 +76,47 @@ extension Finding {
   /// What a log or a dump shows has no moment: there it is the one that explains the rule.
   public var command: String {
     guard isReplayable else { return "dmatop explain \(rule.id)" }
-    let words = invocation.arguments(path: path).map { Self.quoted($0) }
-    return "dmatop replay \(words.joined(separator: " ")) --finding \(identifier)"
+    return "dmatop replay \(invocation.arguments(path: path)) --finding \(identifier)"
   }
 
   /// The fingerprint, and which one of several.
   public var identifier: String {
     occurrence > 1 ? "\(fingerprint):\(occurrence)" : fingerprint
   }
+}
 
-  /// A word as a shell takes it, safe to show.
-  private static func quoted(_ text: String) -> String {
-    let shown = String(escaping: text.utf8)
-    let isPlain = shown.allSatisfy {
+extension Invocation {
+  /// The arguments of `dmatop replay` that open the captures, as a shell takes them.
+  ///
+  /// - Parameter path: The capture of a finding, when nothing better is known.
+  func arguments(path: String) -> String {
+    // What came through standard input is gone: it has to be put in for it.
+    let names = (captures.isEmpty ? [path] : captures).map {
+      $0 == "<stdin>" ? "TRACE" : Self.argument($0)
+    }
+    let others = names.dropFirst().map { "--with \($0)" }
+    let options = options.map { option in
+      option.name + (option.value.map { " " + Self.argument($0) } ?? "")
+    }
+    return (names.prefix(1) + others + options).joined(separator: " ")
+  }
+
+  /// A file name as an argument in a shell, safe to show and to paste: it is neither an option nor
+  /// several words, and what could not be shown is written as bash, zsh and ksh read it.
+  private static func argument(_ path: String) -> String {
+    let path = path.hasPrefix("-") ? "./" + path : path
+    let isPlain = path.allSatisfy {
       $0.isASCII && ($0.isLetter || $0.isNumber || "._/-+=:,@".contains($0))
     }
-    if isPlain, !shown.isEmpty { return shown }
-    return "'"
-      + shown.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
-      + "'"
+    // zsh takes =word for the path of a command.
+    if isPlain, !path.isEmpty, !path.hasPrefix("=") { return path }
+    func quoted(_ text: String, quote: String) -> String {
+      text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: quote) + "'"
+    }
+    if path.unicodeScalars.contains(where: \.isHarmful) {
+      return "$'" + quoted(String(escaping: path.utf8), quote: "\\'")
+    }
+    return "'" + quoted(path, quote: "'\\''")
   }
 }
 
@@ -111,8 +135,13 @@ enum ConciseReport {
 /// Text in XML: marked-up signs and control characters never get through.
 enum XML {
   static func escaped(_ text: String) -> String {
+    marked(String(escaping: text.utf8))
+  }
+
+  /// Text that is safe to show, such as a command, in which a backslash is to stay one.
+  static func marked(_ text: String) -> String {
     var result = ""
-    for scalar in String(escaping: text.utf8).unicodeScalars {
+    for scalar in text.unicodeScalars {
       switch scalar {
       case "&": result += "&amp;"
       case "<": result += "&lt;"

@@ -143,7 +143,7 @@ enum SARIFReport {
       json.pair("level", finding.severity.rawValue)
       json.key("message")
       json.object { json in
-        json.pair("text", "\(finding.headline).\n\(String(escaping: finding.command.utf8))")
+        json.pair("text", "\(finding.headline).\n\(finding.command)")
       }
       json.key("locations")
       json.array { json in

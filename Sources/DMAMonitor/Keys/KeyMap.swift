@@ -99,7 +99,8 @@ package struct KeyMap: Equatable {
         text += "| \(keys) | \(action.rawValue) | \(cell(action.summary)) |\n"
       }
     }
-    text += "\n`Q` and `Ctrl-c` quit at once, `Ctrl-z` stops the program until `fg`.\n"
+    text +=
+      "\n`Q` and `Ctrl-c` quit at once with status 0, `Ctrl-z` stops the program until `fg`.\n"
     text += "\n## Presets\n\n`preset = \"NAME\"` in `[keys]`, or the setup screen. What differs:\n"
     for preset in Preset.allCases where preset != .standard {
       let other = KeyMap(preset)

@@ -41,7 +41,7 @@ package enum SettingsFiles {
   /// Writes a file so that it is there as a whole or not at all.
   ///
   /// - Returns: what went wrong, `nil` when nothing did.
-  package static func replace(_ path: String, _ bytes: [UInt8], mode: mode_t) -> String? {
+  private static func replace(_ path: String, _ bytes: [UInt8], mode: mode_t) -> String? {
     do {
       let file = try OutputFile(path, mode: mode)
       try file.write(bytes)

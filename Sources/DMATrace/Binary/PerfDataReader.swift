@@ -70,7 +70,7 @@ public struct PerfDataReader: TraceReader {
     knowsFormats = true
     total = feeds.reduce(0) { $0 + ($1.totalSize ?? 0) }
     describe(layout)
-    if let problem = formats.problem ?? layout.problem {
+    if !bytes.isCut, let problem = formats.problem ?? layout.problem {
       decoder.text.summary.damage = problem
     }
   }
@@ -196,6 +196,7 @@ public struct PerfDataReader: TraceReader {
     let broken = streams.reduce(0) { $0 + $1.broken }
     decoder.text.summary.malformedLines &+= broken
     guard samplesWithoutFormats > 0 || !knowsFormats else { return }
+    if source.isCut { throw source.interruption }
     throw TraceError(
       path: source.name,
       problem: streams.lazy.compactMap(\.problem).first.map { "is damaged: \($0)" }

@@ -82,12 +82,12 @@ final class PerfStream {
   }
 
   private func fail(_ text: String) {
-    if problem == nil { problem = "\(text) at byte \(offset)" }
+    if problem == nil, !source.isCut { problem = "\(text) at byte \(offset)" }
     hasEnded = true
   }
 
   private func fail(_ error: TraceError) {
-    if problem == nil { problem = error.damage }
+    if problem == nil, !source.isCut { problem = error.damage }
     hasEnded = true
   }
 

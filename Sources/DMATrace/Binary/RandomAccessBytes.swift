@@ -8,6 +8,8 @@ final class RandomAccessBytes: @unchecked Sendable {
   /// What error messages call it, control characters escaped.
   let name: String
   let size: UInt64
+  /// They came through a pipe whose end was requested: more was to come. See ``InputEnd``.
+  private(set) var isCut = false
   private let descriptor: Int32
   /// Empty when the bytes are in a file.
   let memory: [UInt8]
@@ -56,6 +58,7 @@ final class RandomAccessBytes: @unchecked Sendable {
       }
     }
     size = written
+    isCut = source.isCut
   }
 
   /// Bytes in memory, as a part of something.

@@ -14,6 +14,7 @@ public struct TraceDatReader: TraceReader {
   private var decoder: RecordDecoder
   private var isDone = false
   private let isPlainClock: Bool
+  private var watch = InputEnd.Watch()
 
   private struct HeapEntry {
     var time: UInt64
@@ -39,7 +40,7 @@ public struct TraceDatReader: TraceReader {
     decoder.readTasks(file.tasks)
     decoder.text.summary.dialect = "trace.dat version \(file.version)"
     decoder.text.summary.isBinary = true
-    decoder.text.summary.damage = file.problem
+    decoder.text.summary.damage = file.bytes.isCut ? nil : file.problem
     decoder.text.summary.overwrittenEvents = file.overwritten
     if !file.release.isEmpty {
       decoder.text.summary.kernelRelease = String(escaping: file.release.prefix(64))
@@ -136,6 +137,10 @@ public struct TraceDatReader: TraceReader {
 
   public mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     decoder.text.begin(&batch)
+    if watch.ends() {
+      heap.removeAll()
+      isDone = true
+    }
     var left = Self.patience
     while let top = heap.first {
       let stream = streams[top.stream]
@@ -183,7 +188,7 @@ public struct TraceDatReader: TraceReader {
 
   /// Says what is missing.
   private mutating func finish() {
-    if decoder.text.summary.damage == nil {
+    if decoder.text.summary.damage == nil, !file.bytes.isCut {
       decoder.text.summary.damage = streams.lazy.compactMap(\.problem).first
     }
   }
@@ -209,6 +214,7 @@ extension TraceDatReader: RewindableReader {
   public func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader {
     // Tasks, symbols and names that are known by now serve as well.
     var reader = self
+    reader.watch = InputEnd.Watch()
     if let state = mark.decoder {
       reader.decoder.text = state
       reader.decoder.text.names = names

@@ -90,6 +90,7 @@ public struct MappingDump: Sendable {
         if reader.endsOpen { cutOff = true } else { count(line, reader.number, error.reason) }
       }
     }
+    if source.isCut, reader.endsOpen { cutOff = true }
     lines = reader.number
     for (layout, count) in zip(
       [Layout.log, .deviceFirst, .pageFrame, .physical, .attributes],
@@ -97,6 +98,7 @@ public struct MappingDump: Sendable {
     ) where count > 0 {
       self.layout = layout
     }
+    if entries.isEmpty, source.isCut, malformedLines == 0 { throw source.interruption }
     if entries.isEmpty, malformedLines > 0 || cutOff {
       let first = malformed.first.map { ": line \($0.line): \($0.reason)" } ?? ""
       throw TraceError(

@@ -15,6 +15,8 @@ public struct LogReader {
   /// How long a block may be.
   private static let maximumBlockLines = 400
   private static let maximumFrames = 64
+  /// Milliseconds without a line after which nothing more is expected to belong to the last ones.
+  private static let quiet: Int32 = 500
 
   /// A message whose surroundings are being read.
   private struct Block {
@@ -82,6 +84,9 @@ public struct LogReader {
   /// How many bytes were read, and how many there are when that is known.
   public var progress: (read: UInt64, total: UInt64?) { (lines.used, lines.source.totalSize) }
 
+  /// Whether the next record may have to be waited for.
+  public var mayWait: Bool { nextReady >= ready.count && !hasEnded && lines.mayWait }
+
   /// The next record, in the order in which their blocks end.
   ///
   /// - Returns: `nil` at the end of the log.
@@ -95,6 +100,7 @@ public struct LogReader {
       if hasEnded { return nil }
       ready.removeAll(keepingCapacity: true)
       nextReady = 0
+      if emitComplete() { continue }
       guard let line = try lines.next() else {
         finish()
         continue
@@ -102,6 +108,19 @@ public struct LogReader {
       summary.lines = lines.number
       take(line)
     }
+  }
+
+  /// Gives out what only a line that belongs to it could hold back, when the log is quiet: the kernel
+  /// prints what belongs together at once.
+  ///
+  /// - Returns: whether there was something.
+  private mutating func emitComplete() -> Bool {
+    guard fault != nil || blocks.contains(where: { !$0.isOpen && $0.record != nil }),
+      lines.mayWait, !lines.source.hasMore(within: Self.quiet)
+    else { return false }
+    emitFault()
+    while let index = blocks.firstIndex(where: { !$0.isOpen }) { flush(index) }
+    return !ready.isEmpty
   }
 
   private mutating func finish() {

@@ -6,7 +6,7 @@ import DMATrace
 import Glibc
 
 /// `dmatop convert`
-struct ConvertCommand: ParsableCommand {
+struct ConvertCommand: FileCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text
     case dat
@@ -52,10 +52,9 @@ struct ConvertCommand: ParsableCommand {
       """
   )
 
-  @Argument(
-    help: "The trace: a file, a FIFO, - for standard input, or sim:SCENARIO[,KEY=VALUE…]."
-  )
-  var trace: String
+  @OptionGroup var input: TraceArgument
+
+  private var trace: String { input.path }
 
   @Option(
     name: [.customShort("o"), .customLong("output")],
@@ -77,6 +76,15 @@ struct ConvertCommand: ParsableCommand {
   @OptionGroup var replay: ReplayArguments
   @OptionGroup var lint: LintSettingsArguments
 
+  @Flag(help: ArgumentHelp(DumpCommand.rawHelp))
+  var csvRaw = false
+
+  func files() -> RunFiles {
+    var files = RunFiles(reading: [trace, lint.lintConfig] + replay.files)
+    files.write(output)
+    return files
+  }
+
   private func format() throws -> Format {
     if let format = to ?? Format(path: output) { return format }
     throw CommandError(
@@ -90,8 +98,8 @@ struct ConvertCommand: ParsableCommand {
     if fields != nil, format != .jsonl, format != .csv {
       throw CommandError("--fields is for jsonl and csv")
     }
-    try OutputFile.refuse(output: output, over: trace)
-    let file = try OutputFile(output, isLong: true)
+    if csvRaw, format != .csv { throw CommandError("--csv-raw is for csv") }
+    let file = try OutputFile(output)
     switch format {
     case .text: try writeText(file)
     case .dat: try writeDat(file)
@@ -112,6 +120,7 @@ struct ConvertCommand: ParsableCommand {
   ///
   /// - Returns: the reader at its end.
   private func forEachBatch(
+    _ file: OutputFile,
     _ body: (EventBatch, TraceNames, TraceSummary) throws -> Void
   ) throws -> any TraceReader {
     var reader = try ReplayArguments.reader(trace)
@@ -120,6 +129,7 @@ struct ConvertCommand: ParsableCommand {
     var events: UInt64 = 0
     while try reader.read(into: &batch) {
       try body(batch, reader.names, reader.summary)
+      if reader.liveDescriptor != nil { try file.flushStream() }
       events += UInt64(batch.events.count)
       progress.update(events: events, of: batch.events.count, reader.progress)
     }
@@ -139,7 +149,7 @@ struct ConvertCommand: ParsableCommand {
       writer.clock = summary.clock
       writer.writeHeader(release: summary.kernelRelease, cpus: nil)
     }
-    let reader = try forEachBatch { batch, names, summary in
+    let reader = try forEachBatch(file) { batch, names, summary in
       if !hasBegun { begin(summary) }
       writer.write(batch, names: names)
       try file.write(writer.bytes)
@@ -154,7 +164,7 @@ struct ConvertCommand: ParsableCommand {
 
   private func writeDat(_ file: OutputFile) throws {
     var writer = try TraceDatWriter()
-    let reader = try forEachBatch { batch, names, _ in try writer.write(batch, names: names) }
+    let reader = try forEachBatch(file) { batch, names, _ in try writer.write(batch, names: names) }
     try writer.finish(
       names: reader.names,
       release: reader.summary.kernelRelease,
@@ -175,11 +185,15 @@ struct ConvertCommand: ParsableCommand {
 
   private func writeRows(_ format: Format, _ file: OutputFile) throws {
     let fields = try DumpCommand.eventFields(fields)
-    var encoder = EventRowEncoder(format == .csv ? .csv : .json, fields: fields)
+    var encoder = EventRowEncoder(
+      format == .csv ? .csv : .json,
+      fields: fields,
+      csv: CSVEncoder(isRaw: csvRaw)
+    )
     var text = TextBuffer()
     var number: UInt64 = 0
     try file.write(encoder.heading)
-    _ = try forEachBatch { batch, names, _ in
+    _ = try forEachBatch(file) { batch, names, _ in
       for event in batch.events {
         number += 1
         encoder.append(event, number, batch, names, to: &text)
@@ -214,7 +228,9 @@ struct ConvertCommand: ParsableCommand {
     var export = PerfettoExport(replay)
     try run(&replay) { replay, event in
       export.observe(&replay, event)
-      if export.count > 1 << 18 { try export.flush(to: file) }
+      let waits = replay.waitingDescriptor != nil
+      if waits || export.count > 1 << 18 { try export.flush(to: file) }
+      if waits { try file.flushStream() }
     }
     export.finish(&replay)
     try export.flush(to: file)

@@ -6,7 +6,7 @@ import DMATrace
 import Glibc
 
 /// `dmatop diff`
-struct DiffCommand: ParsableCommand {
+struct DiffCommand: FileCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text
     case json
@@ -75,10 +75,12 @@ struct DiffCommand: ParsableCommand {
       }
       guard let last = places.last, !argument.hasPrefix("sim:") else { return }
       let text = String(argument[argument.index(after: last)...])
-      throw CommandError(
-        String(escaping: Moment.ParseError(text: text).description.utf8)
-      )
+      throw CommandError(Moment.ParseError(text: text).description)
     }
+  }
+
+  func files() throws -> RunFiles {
+    RunFiles(reading: [try Side(first).path, try Side(second).path] + replay.files)
   }
 
   func run() throws {

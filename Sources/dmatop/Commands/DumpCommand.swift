@@ -6,7 +6,7 @@ import DMAReplay
 extension RowFormat: ExpressibleByArgument {}
 
 /// `dmatop dump`
-struct DumpCommand: ParsableCommand {
+struct DumpCommand: FileCommand {
   static let configuration = CommandConfiguration(
     commandName: "dump",
     abstract: "Print the live mappings, the dma-bufs or the events, for people and programs.",
@@ -55,7 +55,17 @@ struct DumpCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Only what matches.", valueName: "expression"))
   var filter: String?
 
+  /// What `--csv-raw` does, for all commands that have it.
+  static let rawHelp: String =
+    "CSV with all text as it is in the trace. Without it control characters are escaped, and an"
+    + " apostrophe stands before text that a spreadsheet would take for a formula: that begins"
+    + " with =, +, - or @."
+
+  @Flag(help: ArgumentHelp(rawHelp))
+  var csvRaw = false
+
   func validate() throws {
+    if csvRaw && format != .csv { throw ValidationError("--csv-raw is for --format csv.") }
     if events && buffers {
       throw ValidationError("--events and --buffers are two questions: ask one.")
     }
@@ -63,6 +73,8 @@ struct DumpCommand: ParsableCommand {
       throw ValidationError("--sort does not go with --events: they stream in their own order.")
     }
   }
+
+  func files() -> RunFiles { moment.files }
 
   func run() throws {
     if events {
@@ -93,7 +105,8 @@ struct DumpCommand: ParsableCommand {
     var writer = RowWriter(
       format,
       schema: "dmatop.mappings/1",
-      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+      columns: fields.map { ($0.rawValue, $0.isNumeric) },
+      csv: CSVEncoder(isRaw: csvRaw)
     )
     writer.begin()
     for slot in slots {
@@ -155,7 +168,8 @@ struct DumpCommand: ParsableCommand {
     var writer = RowWriter(
       format,
       schema: "dmatop.buffers/1",
-      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+      columns: fields.map { ($0.rawValue, $0.isNumeric) },
+      csv: CSVEncoder(isRaw: csvRaw)
     )
     writer.begin()
     for buffer in buffers { writer.add(fields.map { $0.value(of: buffer, in: context) }) }
@@ -171,11 +185,16 @@ struct DumpCommand: ParsableCommand {
     var writer = RowWriter(
       format,
       schema: "dmatop.events/1",
-      columns: fields.map { ($0.rawValue, $0.isNumeric) }
+      columns: fields.map { ($0.rawValue, $0.isNumeric) },
+      csv: CSVEncoder(isRaw: csvRaw)
     )
     writer.begin()
     var dropped: [Report] = []
-    var encoder = EventRowEncoder(format == .csv ? .csv : .json, fields: fields)
+    var encoder = EventRowEncoder(
+      format == .csv ? .csv : .json,
+      fields: fields,
+      csv: CSVEncoder(isRaw: csvRaw)
+    )
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
       if replay.engine.hasReports {
         replay.takeReports(&dropped)
@@ -188,14 +207,16 @@ struct DumpCommand: ParsableCommand {
         batch: replay.batch,
         names: replay.names
       )
-      if let filter, !filter.matches(row) { return }
-      if format == .text {
-        writer.add(
-          fields.map { $0.value(of: event, number: number, in: row.batch, row.names) }
-        )
-      } else {
-        writer.add(&encoder, row)
+      if filter?.matches(row) ?? true {
+        if format == .text {
+          writer.add(
+            fields.map { $0.value(of: event, number: number, in: row.batch, row.names) }
+          )
+        } else {
+          writer.add(&encoder, row)
+        }
       }
+      if let input = replay.waitingDescriptor { writer.flush(waitingFor: input) }
     }
     writer.end()
     try replay.requireWhole()

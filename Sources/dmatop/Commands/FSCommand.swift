@@ -18,7 +18,7 @@ struct FSCommand: ParsableCommand {
   )
 
   /// `dmatop fs ls`
-  struct List: ParsableCommand {
+  struct List: FileCommand {
     static let configuration = CommandConfiguration(
       commandName: "ls",
       abstract: "List the files with mode and size.",
@@ -30,6 +30,8 @@ struct FSCommand: ParsableCommand {
 
     @OptionGroup var moment: MomentArguments
     @OptionGroup var gates: GateArguments
+
+    func files() -> RunFiles { moment.files }
 
     func run() throws {
       let replay = try moment.state(gates)
@@ -45,7 +47,7 @@ struct FSCommand: ParsableCommand {
   }
 
   /// `dmatop fs cat`
-  struct Cat: ParsableCommand {
+  struct Cat: FileCommand {
     static let configuration = CommandConfiguration(
       commandName: "cat",
       abstract: "Print a file, byte for byte what the kernel would give.",
@@ -61,6 +63,8 @@ struct FSCommand: ParsableCommand {
     @OptionGroup var moment: MomentArguments
     @OptionGroup var gates: GateArguments
 
+    func files() -> RunFiles { moment.files }
+
     func run() throws {
       let file = try virtualFile(file)
       var replay = try moment.state(gates)
@@ -75,7 +79,7 @@ struct FSCommand: ParsableCommand {
   }
 
   /// `dmatop fs write`
-  struct Write: ParsableCommand {
+  struct Write: FileCommand {
     static let configuration = CommandConfiguration(
       commandName: "write",
       abstract: "Write a file at a moment as 'echo VALUE >FILE' would, and print what comes of it.",
@@ -96,6 +100,8 @@ struct FSCommand: ParsableCommand {
 
     @OptionGroup var moment: MomentArguments
     @OptionGroup var gates: GateArguments
+
+    func files() -> RunFiles { moment.files }
 
     func run() throws {
       let file = try virtualFile(file)
@@ -124,7 +130,7 @@ struct FSCommand: ParsableCommand {
   }
 
   /// `dmatop fs export`
-  struct Export: ParsableCommand {
+  struct Export: FileCommand {
     static let configuration = CommandConfiguration(
       commandName: "export",
       abstract: "Write DIR/dma-api/ with all nine files, and DIR/dma_buf/bufinfo.",
@@ -134,38 +140,52 @@ struct FSCommand: ParsableCommand {
         """
     )
 
-    @Argument(help: "The directory, which is made when it is missing.")
+    @Argument(help: "The directory, which is made when it is missing. No link in it is followed.")
     var directory: String
 
     @OptionGroup var moment: MomentArguments
     @OptionGroup var gates: GateArguments
 
+    func files() -> RunFiles {
+      var files = moment.files
+      for file in VirtualFile.allCases { files.write(directory + "/" + file.path) }
+      return files
+    }
+
     func run() throws {
       let replay = try moment.state(gates)
-      try makeDirectory(directory)
-      for name in VirtualFile.directories { try makeDirectory(directory + "/" + name) }
-      for file in VirtualFile.allCases {
-        try write(
-          replay.engine.read(file, names: replay.names),
-          to: directory + "/" + file.path
-        )
+      guard mkdir(directory, 0o777) == 0 || errno == EEXIST else { throw failure(directory) }
+      let root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      guard root >= 0 else { throw failure(directory) }
+      defer { close(root) }
+      for name in VirtualFile.directories {
+        let folder = directory + "/" + name
+        let place = try makeDirectory(name, in: root, folder)
+        defer { close(place) }
+        for file in VirtualFile.allCases where file.directory == name {
+          let output = try OutputFile(in: place, folder, file.rawValue)
+          try output.write(replay.engine.read(file, names: replay.names))
+          try output.commit()
+        }
       }
       try replay.requireWhole()
     }
 
-    private func makeDirectory(_ path: String) throws {
-      if mkdir(path, 0o777) != 0 && errno != EEXIST {
-        throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
+    private func makeDirectory(_ name: String, in root: Int32, _ path: String) throws -> Int32 {
+      guard mkdirat(root, name, 0o777) == 0 || errno == EEXIST else { throw failure(path) }
+      let place = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+      if place >= 0 { return place }
+      var status = stat()
+      let code = errno
+      if fstatat(root, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT != S_IFDIR
+      {
+        throw CommandError("\(displayName(path)): \(OutputFile.refusal(status))")
       }
+      throw failure(path, code)
     }
 
-    private func write(_ bytes: [UInt8], to path: String) throws {
-      let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o666)
-      guard descriptor >= 0 else {
-        throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
-      }
-      BufferedOutput.write(bytes, to: descriptor)
-      close(descriptor)
+    private func failure(_ path: String, _ code: Int32 = errno) -> CommandError {
+      CommandError("\(displayName(path)): \(String(cString: strerror(code)))")
     }
   }
 }

@@ -11,7 +11,7 @@ extension Severity: ExpressibleByArgument {}
 extension ReportFormat: ExpressibleByArgument {}
 
 /// `dmatop lint`
-struct LintCommand: ParsableCommand {
+struct LintCommand: FileCommand {
   /// The least severity that makes the exit status 1.
   enum FailLevel: String, ExpressibleByArgument, CaseIterable {
     case error
@@ -91,7 +91,8 @@ struct LintCommand: ParsableCommand {
   )
 
   @Argument(
-    help: "Traces, kernel logs and dumps: files, FIFOs, directories, or - for standard input."
+    help:
+      "Traces, kernel logs and dumps: files, FIFOs, directories, or - for standard input. A pipe or file on standard input needs no name."
   )
   var traces: [String] = []
 
@@ -205,10 +206,30 @@ struct LintCommand: ParsableCommand {
     }
   }
 
+  func files() -> RunFiles {
+    var files = RunFiles(
+      reading: traces + replay.files + [config ?? LintSettings.variable("DMATOP_CONFIG")]
+    )
+    files.read(baseline)
+    for target in report { files.write(target.path) }
+    files.write(writeBaseline, replacing: baseline)
+    return files
+  }
+
+  /// What is read beside what the command line names: settings that were found, what they name, and
+  /// the captures of directories.
+  private func files(_ settings: LintConfiguration, _ captures: [String]) -> RunFiles {
+    let known = baseline ?? settings.baseline
+    var files = RunFiles(reading: captures + replay.files + [configurationPath, known])
+    for target in report { files.write(target.path) }
+    files.write(writeBaseline, replacing: known)
+    return files
+  }
+
   func run() throws {
     let settings = try settings()
     if showSettings { return show(settings) }
-    guard !traces.isEmpty else {
+    guard !inputs.isEmpty else {
       throw CommandError("lint wants a trace: a file, a directory, or - for standard input")
     }
     if pruneBaseline, baseline == nil, settings.baseline == nil {
@@ -219,9 +240,14 @@ struct LintCommand: ParsableCommand {
     context.pathPrefix = pathPrefix
     context.category = category
     context.rules = Rule.all.map { ($0, settings.level($0)) }
-    let paths = try files()
+    let paths = try captures()
+    try files(settings, paths).check()
     if merge { try checkMerge(paths) }
     for path in merge ? Array(paths.prefix(1)) : paths {
+      if InputEnd.hasCutInput {
+        StandardError.write("dmatop: \(displayName(path)): not read, a signal came before")
+        continue
+      }
       do {
         let found = try merge ? lintRun(paths, settings) : lint(path, settings)
         for var result in found {
@@ -230,6 +256,7 @@ struct LintCommand: ParsableCommand {
         }
       } catch let error as TraceError {
         StandardError.write("dmatop: \(error.description)")
+        if error.isInterruption { continue }
         context.failures.append((path, error.description))
       }
     }
@@ -251,12 +278,17 @@ struct LintCommand: ParsableCommand {
     if isReached || strictBaseline && !stale.isEmpty, !exitZero { throw ExitCode(1) }
   }
 
+  /// What was named, or else what comes in.
+  private var inputs: [String] {
+    traces.isEmpty && StandardInput.isCapture ? ["-"] : traces
+  }
+
   /// How the names of captures end in a directory.
   private static let suffixes = [".txt", ".trace", ".log", ".dat", ".data", ".gz", ".zst"]
 
   /// The captures: of a directory all that look like traces, in the order of their names.
-  private func files() throws -> [String] {
-    try traces.flatMap { path -> [String] in
+  private func captures() throws -> [String] {
+    try inputs.flatMap { path -> [String] in
       var status = stat()
       guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
         !CaptureInput.isPerfDirectory(path)
@@ -332,7 +364,7 @@ struct LintCommand: ParsableCommand {
       settings,
       invocation: Invocation(
         captures: names + (run.log.map { [$0.path] } ?? []),
-        options: self.replay.words + settingsWords
+        options: self.replay.repeated + settingsOptions
       ),
       log: run.log,
       drawsCharts: formats.contains(.html)
@@ -349,8 +381,8 @@ struct LintCommand: ParsableCommand {
   }
 
   /// The options of `dmatop replay` that lead to the same settings.
-  private var settingsWords: [String] {
-    (config.map { ["--lint-config", $0] } ?? []) + (isolated ? ["--isolated"] : [])
+  private var settingsOptions: [Invocation.Option] {
+    (config.map { [.init("--lint-config", $0)] } ?? []) + (isolated ? [.init("--isolated")] : [])
   }
 
   /// All formats that are written.
@@ -364,16 +396,13 @@ struct LintCommand: ParsableCommand {
   }
 
   private func writeReports(_ results: [LintResult], _ context: ReportContext) throws {
-    var screen = context
-    screen.isColored = color.isOn
-    for target in report {
-      let bytes = target.format.render(results, context)
-      if let problem = SettingsFiles.replace(absolute(target.path), bytes, mode: 0o644) {
-        throw CommandError(problem)
-      }
-    }
+    for target in report { try write(target.format.render(results, context), to: target.path) }
     var output = BufferedOutput()
-    output.write(bytes: shownFormat.render(results, screen))
+    if shownFormat == .text {
+      output.write(ReportFormat.text(results), isColored: color.isOn)
+    } else {
+      output.write(bytes: shownFormat.render(results, context))
+    }
     let tail = (statistics ? statisticsLines(results) : "") + (quiet ? "" : context.summary + "\n")
     if shownFormat == .text {
       output.write(tail)
@@ -383,11 +412,10 @@ struct LintCommand: ParsableCommand {
     output.flush()
   }
 
-  private func absolute(_ path: String) -> String {
-    if path.hasPrefix("/") { return path }
-    guard let directory = getcwd(nil, 0) else { return path }
-    defer { free(directory) }
-    return String(cString: directory) + "/" + path
+  private func write(_ bytes: [UInt8], to path: String) throws {
+    let file = try OutputFile(path)
+    try file.write(bytes)
+    try file.commit()
   }
 
   private func statisticsLines(_ results: [LintResult]) -> String {
@@ -412,6 +440,11 @@ struct LintCommand: ParsableCommand {
     gmtime_r(&now, &parts)
     func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + String(number) }
     return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+  }
+
+  /// The file of settings; `nil` when there is none.
+  private var configurationPath: String? {
+    LintSettings.path(config, isolated: isolated)
   }
 
   private func settings() throws -> LintConfiguration {
@@ -444,27 +477,41 @@ struct LintCommand: ParsableCommand {
   private func show(_ settings: LintConfiguration) {
     func origin(_ key: String) -> String { "  # \(settings.origins[key] ?? "standard")\n" }
     func list(_ words: [String]) -> String {
-      "[" + words.map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+      "[" + words.map { Self.quoted($0) }.joined(separator: ", ") + "]"
     }
     var text = "select = \(list(settings.select))" + origin("select")
     text += "ignore = \(list(settings.ignore))" + origin("ignore")
     text += "fail-on = \"\(failOn?.rawValue ?? settings.failOn ?? "error")\"" + origin("fail-on")
     text += "leak-minimum = \(settings.leakMinimum)" + origin("leak-minimum")
     if let baseline = settings.baseline {
-      text += "baseline = \"\(baseline)\"" + origin("baseline")
+      text += "baseline = \(Self.quoted(baseline))" + origin("baseline")
     }
     for suppression in settings.suppressions {
       text += "# suppress \(String(escaping: suppression.description.utf8))\n"
     }
     text += "\n[severity]" + origin("severity")
     for rule in Rule.all { text += "\(rule.id) = \"\(settings.level(rule).rawValue)\"\n" }
-    BufferedOutput.write(Array(text.utf8), to: STDOUT_FILENO)
+    StandardOutput.write(text)
+  }
+
+  /// A string of TOML.
+  private static func quoted(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      if scalar == "\"" || scalar == "\\" {
+        quoted += "\\\(scalar)"
+      } else if scalar.isHarmful {
+        let digits = String(scalar.value, radix: 16, uppercase: true)
+        quoted += "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
+      } else {
+        quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
   }
 
   private func write(_ baseline: Baseline, to path: String) throws {
-    if let problem = SettingsFiles.replace(absolute(path), baseline.text, mode: 0o644) {
-      throw CommandError(problem)
-    }
+    try write(baseline.text, to: path)
     StandardError.write("dmatop: \(baseline.count) entries in \(displayName(path))")
   }
 

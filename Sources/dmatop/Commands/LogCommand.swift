@@ -5,7 +5,7 @@ import DMAReplay
 import DMATrace
 
 /// `dmatop log`
-struct LogCommand: ParsableCommand {
+struct LogCommand: FileCommand {
   static let configuration = CommandConfiguration(
     commandName: "log",
     abstract: "Print the lines that dma-debug would have put into the kernel log.",
@@ -26,6 +26,8 @@ struct LogCommand: ParsableCommand {
 
   @Flag(help: "Print the stack of the mapping behind each error ('Mapped at').")
   var stacks = false
+
+  func files() -> RunFiles { moment.files }
 
   func run() throws {
     if let simulated = try SimulationOptions.simulation(path: moment.trace) {
@@ -66,6 +68,7 @@ struct LogCommand: ParsableCommand {
           text.append("\n")
         }
       }
+      if reader.mayWait { output.flush() }
     }
     for line in Diagnostics.lines(moment.trace, log: reader.summary) { StandardError.write(line) }
   }
@@ -87,6 +90,7 @@ struct LogCommand: ParsableCommand {
     }
     try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, _ in
       print(&replay, &output)
+      if replay.waitingDescriptor != nil { output.flush() }
     }
     print(&replay, &output)
     output.flush()

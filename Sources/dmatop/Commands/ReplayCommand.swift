@@ -9,22 +9,21 @@ import Glibc
 import TerminalKit
 
 /// `dmatop`, `dmatop TRACE`, `dmatop replay TRACE`
-struct ReplayCommand: ParsableCommand {
+struct ReplayCommand: FileCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay",
     abstract: "Open the monitor on a trace; without a terminal, print one screen of it.",
     discussion: """
-      Without a trace the monitor shows a simulated desktop whose drivers make
-      mistakes now and then.
+      Without a trace, also none on standard input, the monitor shows a simulated
+      desktop whose drivers make mistakes now and then; so it does for
+      sim:desktop.
 
       Example:
         dmatop replay --devices devices.txt trace.txt
       """
   )
 
-  @Argument(
-    help: "The trace: a file, a FIFO, - for standard input, or sim:SCENARIO[,KEY=VALUE…]."
-  )
+  @Argument(help: TraceArgument.help)
   var trace: String?
 
   @Option(
@@ -121,24 +120,29 @@ struct ReplayCommand: ParsableCommand {
     }
   }
 
+  func files() -> RunFiles { RunFiles(reading: [trace, config, lint.lintConfig] + replay.files) }
+
   func run() throws {
     if keysTable {
-      return BufferedOutput.write(Array(KeyMap.markdown.utf8), to: STDOUT_FILENO)
+      return StandardOutput.write(KeyMap.markdown)
     }
-    if manPage { return BufferedOutput.write(Array(ManPage.text.utf8), to: STDOUT_FILENO) }
+    if manPage { return StandardOutput.write(ManPage.text) }
     let isTerminal = isatty(STDOUT_FILENO) == 1 && snapshotScreen == nil
     let reader = try settings(isTerminal: isTerminal || printConfig)
     if printConfig {
-      return BufferedOutput.write(Array(reader.description.utf8), to: STDOUT_FILENO)
+      return StandardOutput.write(reader.description)
     }
     let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
+    let waiting = isTerminal ? launcher.takeOver() : nil
     let budget = reader.settings.checkpointMegabytes << 20
-    var state = try trace.map { try open($0, budget) } ?? desktop(isLive: isTerminal, budget)
+    let trace = self.trace ?? (StandardInput.isCapture ? "-" : Self.desktop)
+    let isDesktop = trace == Self.desktop && finding == nil
+    var state = isDesktop ? try desktop(isLive: isTerminal, budget) : try open(trace, budget)
     state.settings = reader.settings
     if state.settings.beginsAsTree { state.places[.mappings, default: .init()].isTree = true }
     for warning in reader.warnings { state.say(warning) }
     if let finding {
-      guard let trace, trace != "-" else { throw CommandError("--finding wants a trace in a file") }
+      guard trace != "-" else { throw CommandError("--finding wants a trace in a file") }
       let found = try self.finding(finding, trace)
       state.resumeEvent = found.eventNumber
       // View 2 has what dma-debug reports; the rest is shown where it came up.
@@ -154,11 +158,15 @@ struct ReplayCommand: ParsableCommand {
     }
     let isRemembered =
       finding == nil && !noSession && reader.settings.remembersSessions && at == .end
-    let session = isRemembered ? trace.map { Session(trace: $0) } : nil
+    let session = isRemembered && trace != "-" ? Session(trace: trace) : nil
     session?.restore(&state)
     try begin(&state)
-    try launcher.open(state, session: session)
+    waiting?.close()
+    try launcher.runMonitor(state, session: session)
   }
+
+  /// What the simulated desktop is called.
+  private static let desktop = "sim:desktop"
 
   /// The finding of lint with a fingerprint.
   private func finding(_ finding: String, _ trace: String) throws -> Finding {
@@ -229,7 +237,7 @@ struct ReplayCommand: ParsableCommand {
     let simulation = Simulation(try options.scenario("desktop"))
     let reader = SimulationReader(simulation, speed: isLive ? 1 : nil)
     return MonitorState(
-      path: "sim:desktop",
+      path: Self.desktop,
       moment: at == .end && !isLive ? .snapshot("work") : at,
       timeline: try Timeline(reader, options: replay.options(gates), budget: budget)
     )

@@ -8,7 +8,7 @@ import DMATrace
 import Glibc
 
 /// `dmatop sim`
-struct SimCommand: ParsableCommand {
+struct SimCommand: FileCommand {
   static let configuration = CommandConfiguration(
     commandName: "sim",
     abstract: "Run a simulated machine: devices that use the DMA-API, rightly and wrongly.",
@@ -102,10 +102,19 @@ struct SimCommand: ParsableCommand {
 
   @OptionGroup var replay: ReplayArguments
 
+  func files() -> RunFiles {
+    var files = RunFiles(reading: replay.files)
+    for name in [scenario, describe].compactMap({ $0 }) where SimulationOptions.isFile(name) {
+      files.read(name)
+    }
+    files.write(record)
+    return files
+  }
+
   func run() throws {
     if list { return listScenarios() }
     if listFaults { return listFaultNames() }
-    if apiTable { return BufferedOutput.write(Array(APITable.markdown().utf8), to: STDOUT_FILENO) }
+    if apiTable { return StandardOutput.write(APITable.markdown()) }
     if let describe { return try tell(describe) }
     if let print { return try show(print) }
     var options = SimulationOptions()
@@ -140,6 +149,7 @@ struct SimCommand: ParsableCommand {
   }
 
   private func openMonitor(_ options: SimulationOptions) throws {
+    EndSignals.remove()
     var options = options
     // A monitor that ends after a moment is of no use: it runs until somebody quits.
     if duration == nil, events == nil { options.duration = 86_400_000_000_000 }
@@ -153,7 +163,7 @@ struct SimCommand: ParsableCommand {
     var state = MonitorState(path: "sim:\(scenario)", moment: .end, timeline: timeline)
     state.settings = settings.settings
     for warning in settings.warnings { state.say(warning) }
-    try MonitorLauncher(ascii: false, noColor: false).open(state, session: nil)
+    try MonitorLauncher(ascii: false, noColor: false).runMonitor(state, session: nil)
   }
 
   // MARK: Headless
@@ -165,7 +175,7 @@ struct SimCommand: ParsableCommand {
     var reader: SimulationReader?
     if livePace { reader = SimulationReader(simulation, speed: speed) }
     let recorder = try record.map { path in
-      try TraceRecorder(path: path, writesStacks: stacks, simulation)
+      try TraceRecorder(path: path, writesStacks: stacks, isLive: livePace, simulation)
     }
     try run.run(reader: reader) { batch, names in recorder?.write(batch, names) }
     let bytes = try recorder?.finish()
@@ -173,10 +183,10 @@ struct SimCommand: ParsableCommand {
     switch format {
     case .text:
       let path = record.flatMap { $0 == "-" ? nil : $0 }
-      report = run.summary(recorded: path, bytes: bytes ?? 0, verbose: replay.verbose) + "\n"
+      report = run.summary(recorded: path, bytes: bytes ?? 0, verbose: replay.verbose)
     case .json: report = run.json()
     }
-    BufferedOutput.write(Array(report.utf8), to: record == "-" ? STDERR_FILENO : STDOUT_FILENO)
+    if record == "-" { StandardError.write(report) } else { StandardOutput.write(report + "\n") }
     for warning in run.unmade(options.faults) { StandardError.write(warning) }
     if !run.verdict.problems.isEmpty { throw ExitCode(1) }
   }
@@ -209,7 +219,7 @@ struct SimCommand: ParsableCommand {
         "there is no scenario '\(String(escaping: name.utf8))'; 'dmatop sim --list' has them"
       )
     }
-    BufferedOutput.write(Array((entry.text + "\n").utf8), to: STDOUT_FILENO)
+    StandardOutput.write(entry.text + "\n")
   }
 
   private func tell(_ name: String) throws {

@@ -63,7 +63,7 @@ struct SimulationOptions {
     var scenario: Scenario
     if let known = try ScenarioLibrary.scenario(name) {
       scenario = known
-    } else if name.contains("/") || name.contains(".") {
+    } else if Self.isFile(name) {
       let bytes = try FileBytes.read(name, limit: 1 << 20)
       scenario = try Scenario(text: String(decoding: bytes, as: UTF8.self), name: name)
     } else {
@@ -85,6 +85,17 @@ struct SimulationOptions {
     scenario.faults += faults
     scenario.machine.hasStacks = hasStacks
     return scenario
+  }
+
+  /// Whether the name of a scenario is that of a file.
+  static func isFile(_ name: String) -> Bool {
+    !ScenarioLibrary.all.contains { $0.name == name } && (name.contains("/") || name.contains("."))
+  }
+
+  /// The file that `sim:FILE,KEY=VALUE…` reads; `nil` for other paths.
+  static func scenarioFile(path: String) -> String? {
+    guard path.hasPrefix("sim:") else { return nil }
+    return String(path.dropFirst(4).prefix { $0 != "," })
   }
 
   /// A simulation as `sim:NAME,KEY=VALUE…` names it; `nil` when the path does not.

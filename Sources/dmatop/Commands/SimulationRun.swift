@@ -11,6 +11,7 @@ struct SimulationRun {
   private(set) var verdict = Verdict()
   private var kinds: [Report.Kind: UInt64] = [:]
   private let start: UInt64
+  private let watch = InputEnd.Watch()
 
   init(_ simulation: Simulation, options: ReplayOptions) {
     self.simulation = simulation
@@ -31,7 +32,7 @@ struct SimulationRun {
   ) throws {
     var batch = EventBatch()
     var reports: [Report] = []
-    while true {
+    while !watch.ends() {
       if let reader {
         if let pace = reader.pace { usleep(UInt32(pace) * 1000) }
         guard try reader.read(into: &batch) else { break }
@@ -49,7 +50,8 @@ struct SimulationRun {
     engine.finish(names: simulation.machine.names)
     engine.takeReports(&reports)
     take(&reports)
-    verdict.judge(simulation)
+    // Of a run that was ended nobody knows what it would have done.
+    if !InputEnd.hasCutInput { verdict.judge(simulation) }
   }
 
   private mutating func take(_ reports: inout [Report]) {
@@ -95,7 +97,9 @@ struct SimulationRun {
     faults(&lines, verbose: verbose)
     for text in machine.kernelLog.prefix(5) { line("log", String(escaping: text.utf8)) }
     if machine.kernelLog.count > 5 { line("", "and \(machine.kernelLog.count - 5) lines more") }
-    if verdict.problems.isEmpty {
+    if InputEnd.hasCutInput {
+      line("verdict", "none, the run was ended by a signal")
+    } else if verdict.problems.isEmpty {
       line("verdict", "all that should be found was found, and nothing else")
     } else {
       line("verdict", "not what was expected:")
@@ -178,7 +182,7 @@ struct SimulationRun {
       json.key("problems")
       json.array { json in for problem in verdict.problems { json.string(problem) } }
     }
-    return writer.text.string + "\n"
+    return writer.text.string
   }
 
   private func append(_ fault: InjectedFault, _ json: inout JSONWriter) {

@@ -5,7 +5,7 @@ import DMAReplay
 import DMATrace
 
 /// `dmatop stat`
-struct StatCommand: ParsableCommand {
+struct StatCommand: FileCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text
     case json
@@ -27,6 +27,8 @@ struct StatCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("How many map sites to list.", valueName: "n"))
   var sites = 10
+
+  func files() -> RunFiles { moment.files }
 
   func run() throws {
     if try SimulationOptions.simulation(path: moment.trace) == nil {

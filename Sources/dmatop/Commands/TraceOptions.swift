@@ -101,6 +101,9 @@ struct ReplayArguments: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say more: the first lines that could not be understood.")
   var verbose = false
 
+  /// The files that are read beside the trace.
+  var files: [String?] { [devices, startDump] + with }
+
   func validate() throws {
     guard dmaDebugEntries > 0, dmaDebugEntries <= 1 << 31 else {
       throw ValidationError("--dma-debug-entries takes a number from 1 to 2147483648.")
@@ -142,13 +145,12 @@ struct ReplayArguments: ParsableArguments {
   private static func input(
     _ path: String,
     _ options: inout ReplayOptions,
-    expectsState: Bool = false,
-    patience: Int32? = nil
+    expectsState: Bool = false
   ) throws -> any TraceReader {
     if let simulation = try SimulationOptions.simulation(path: path) {
       return SimulationReader(simulation)
     }
-    switch try Capture(path: path, expectsState: expectsState, patience: patience) {
+    switch try Capture(path: path, expectsState: expectsState) {
     case .trace(let reader): return reader
     case .dump(let dump):
       try begin(&options, with: dump)
@@ -175,11 +177,7 @@ struct ReplayArguments: ParsableArguments {
   /// - Parameter budget: bytes for checkpoints.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
     var options = try options(gates)
-    // The monitor shows itself before the first event of a pipe comes.
-    let reader = try merging(
-      Self.input(path, &options, patience: with.isEmpty ? 300 : nil),
-      passingLogs: true
-    )
+    let reader = try merging(Self.input(path, &options), passingLogs: true)
     return try Timeline(reader, options: options, budget: budget)
   }
 
@@ -288,18 +286,20 @@ extension ReplayArguments {
     )
   }
 
-  /// The options again, as words of a command line; captures of ``with`` are none of them.
-  var words: [String] {
-    var words: [String] = []
-    if case .generation(let generation) = kernel { words += ["--kernel", generation.version] }
-    if let devices { words += ["--devices", devices] }
-    if complete { words.append("--complete") }
-    if let startDump { words += ["--start-dump", startDump] }
-    if dmaDebugEntries != 65536 { words += ["--dma-debug-entries", String(dmaDebugEntries)] }
-    if let dmaDebugDriver { words += ["--dma-debug-driver", dmaDebugDriver] }
-    if dmaDebug != .on { words += ["--dma-debug", dmaDebug.rawValue] }
-    if dmaAlignment != 1 { words += ["--dma-alignment", String(dmaAlignment)] }
-    return words
+  /// The options again, for a command that comes to the same state; captures of ``with`` are none of
+  /// them.
+  var repeated: [Invocation.Option] {
+    var options: [Invocation.Option] = []
+    func add(_ name: String, _ value: String? = nil) { options.append(.init(name, value)) }
+    if case .generation(let generation) = kernel { add("--kernel", generation.version) }
+    if let devices { add("--devices", devices) }
+    if complete { add("--complete") }
+    if let startDump { add("--start-dump", startDump) }
+    if dmaDebugEntries != 65536 { add("--dma-debug-entries", String(dmaDebugEntries)) }
+    if let dmaDebugDriver { add("--dma-debug-driver", dmaDebugDriver) }
+    if dmaDebug != .on { add("--dma-debug", dmaDebug.rawValue) }
+    if dmaAlignment != 1 { add("--dma-alignment", String(dmaAlignment)) }
+    return options
   }
 }
 
@@ -314,12 +314,31 @@ struct GateArguments: ParsableArguments {
   var numErrors: UInt32 = 1
 }
 
+/// The trace of a command that takes one.
+struct TraceArgument: ParsableArguments {
+  static let help = ArgumentHelp(
+    "The trace: a file, a FIFO, - for standard input, or sim:SCENARIO[,KEY=VALUE…]. A pipe or file"
+      + " on standard input needs no name.",
+    valueName: "trace"
+  )
+
+  @Argument(help: Self.help)
+  var name: String?
+
+  func validate() throws {
+    guard name != nil || StandardInput.isCapture else {
+      throw ValidationError("Missing expected argument '<trace>'")
+    }
+  }
+
+  var path: String { name ?? "-" }
+}
+
 /// The trace of a command that looks at one moment.
 struct MomentArguments: ParsableArguments {
-  @Argument(
-    help: "The trace: a file, a FIFO, - for standard input, or sim:SCENARIO[,KEY=VALUE…]."
-  )
-  var trace: String
+  @OptionGroup var input: TraceArgument
+
+  var trace: String { input.path }
 
   @Option(
     help: ArgumentHelp(
@@ -330,6 +349,9 @@ struct MomentArguments: ParsableArguments {
   var at = Moment.end
 
   @OptionGroup var replay: ReplayArguments
+
+  /// What is read.
+  var files: RunFiles { RunFiles(reading: [trace] + replay.files) }
 }
 
 extension Replay {

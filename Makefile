@@ -4,6 +4,8 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 FUZZ_TARGET ?= text
+TORTURE_RUNS ?= 5000
+TORTURE_SEED ?= 1
 
 BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS = $(PREFIX)/share/zsh/site-functions
@@ -19,7 +21,7 @@ SWIFT ?= swift
 RELEASE = .build/release/dmatop
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 
-.PHONY: all build run test bench generate format lint-format fuzz fuzz-ui install uninstall clean help
+.PHONY: all build run test bench generate format lint-format fuzz fuzz-all fuzz-ui torture install uninstall clean help
 
 all: build
 
@@ -28,9 +30,11 @@ help:
 	@echo 'make test      all tests'
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
-	@echo 'make fuzz      fuzz a reader and the engine for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ_TARGET is text, dat,'
-	@echo '               perf, packed, log or dump ($(FUZZ_TARGET))'
+	@echo 'make fuzz      fuzz FUZZ_TARGET ($(FUZZ_TARGET)) for FUZZ_SECONDS ($(FUZZ_SECONDS)): text, dat, perf, packed,'
+	@echo '               log, dump, devices, settings, filter or scenario; make fuzz-all does it for each of them'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
+	@echo 'make torture   run every command over damaged and hostile inputs, TORTURE_RUNS ($(TORTURE_RUNS)) times,'
+	@echo '               from TORTURE_SEED ($(TORTURE_SEED)); what fails is kept in .build/torture'
 	@echo 'make generate  rewrite what is made of the sources: the list of rules, documents, examples'
 	@echo 'make format    format the sources; make lint-format checks them'
 	@echo 'make install   install below PREFIX ($(PREFIX)), DESTDIR is honoured'
@@ -73,9 +77,16 @@ fuzz:
 	@scripts/setup
 	scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
+fuzz-all:
+	@scripts/setup
+	scripts/fuzz $(FUZZ_SECONDS) all
+
 fuzz-ui:
 	@scripts/setup
 	DMATOP_FUZZ_UI=$(FUZZ_SECONDS) DMATOP_FUZZ_SEED=$(FUZZ_SEED) $(SWIFT) test --filter MonitorFuzzTests
+
+torture: build
+	scripts/torture --runs $(TORTURE_RUNS) --seed $(TORTURE_SEED)
 
 install:
 	@scripts/setup

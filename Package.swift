@@ -5,6 +5,12 @@ import PackageDescription
 // The fuzzer's entry point links only with the fuzzer's runtime: scripts/fuzz asks for it.
 let wantsFuzzer = ProcessInfo.processInfo.environment["DMATOP_FUZZ"] != nil
 
+// The engine checks its own rules in debug builds, so in tests, and in the fuzzers.
+let internalChecks: SwiftSetting =
+  wantsFuzzer
+  ? .define("DMATOP_INTERNAL_CHECKS")
+  : .define("DMATOP_INTERNAL_CHECKS", .when(configuration: .debug))
+
 // The Makefile states the commit; without it `dmatop --version` says that it is unknown.
 let revision = (ProcessInfo.processInfo.environment["DMATOP_REVISION"] ?? "unknown")
   .filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
@@ -20,7 +26,7 @@ let package = Package(
   ],
   targets: [
     // The machine: events in, state and reports out. Standard library only.
-    .target(name: "DMADebugCore"),
+    .target(name: "DMADebugCore", swiftSettings: [internalChecks]),
     // The library of SQLite.
     .systemLibrary(
       name: "CSQLite",
@@ -85,7 +91,11 @@ let package = Package(
       dependencies: ["DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay"],
       path: "Tests/TestSupport"
     ),
-    .testTarget(name: "DMADebugCoreTests", dependencies: ["DMADebugCore", "TestSupport"]),
+    .testTarget(
+      name: "DMADebugCoreTests",
+      dependencies: ["DMADebugCore", "TestSupport"],
+      swiftSettings: [internalChecks]
+    ),
     .testTarget(
       name: "DMATraceTests",
       dependencies: ["DMATrace", "TestSupport", "CZlib", "CZstd"]
@@ -111,7 +121,7 @@ let package = Package(
           name: "dmatop-fuzz",
           dependencies: [
             "DMADebugCore", "DMATrace", "DMASimulator", "DMAReplay", "DMALint", "DMAExport",
-            "DMAMonitor",
+            "DMAMonitor", "TerminalKit",
           ],
           path: "Fuzz"
         )

@@ -22,6 +22,7 @@ static SCREEN *screen;
 static WINDOW *keyboard_window;
 static FILE *keyboard;      // stdin, or /dev/tty
 static bool keyboard_is_ours;
+static bool paste_is_on;
 
 int terminal_make_cell(cchar_t *cell, const wchar_t *text, attr_t attributes, int pair) {
   return setcchar(cell, text, attributes, 0, &pair);
@@ -178,6 +179,7 @@ terminal_status terminal_open(void) {
 void terminal_close(void) {
   if (screen == NULL) return;
   terminal_set_mouse(false);
+  if (paste_is_on) terminal_set_paste(false);
   endwin();
   signals_remove();
   if (keyboard_window != NULL) delwin(keyboard_window);
@@ -191,6 +193,13 @@ void terminal_set_mouse(bool on) {
   mouseinterval(0);  // else every click waits to see whether it becomes a double click
   mousemask(on ? terminal_mouse_mask() : 0, NULL);
   signals_set_mouse(on);
+}
+
+void terminal_set_paste(bool on) {
+  const char *mode = on ? "\033[?2004h" : "\033[?2004l";
+  terminal_send(mode, strlen(mode));
+  paste_is_on = on;
+  signals_set_paste(on);
 }
 
 void terminal_send(const char *bytes, size_t count) {
@@ -224,6 +233,10 @@ bool terminal_adopt_size(void) {
 }
 
 void terminal_suspend(void) {
+  // Curses knows of the mouse, but not of this. It comes back with terminal_resume.
+  bool paste_was_on = paste_is_on;
+  if (paste_was_on) terminal_set_paste(false);
+  paste_is_on = paste_was_on;
   endwin();
   signals_stop_process();
 }
@@ -231,6 +244,7 @@ void terminal_suspend(void) {
 bool terminal_resume(void) {
   if (screen == NULL) return false;
   reset_prog_mode();
+  if (paste_is_on) terminal_set_paste(true);
   bool resized = terminal_adopt_size();
   clearok(curscr, TRUE);
   doupdate();  // after endwin this also enters the screen again and turns the mouse on

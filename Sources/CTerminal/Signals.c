@@ -34,7 +34,7 @@ static bool modes_are_saved;
 static int modes_descriptor = -1;
 static char crash_text[256];
 static size_t crash_text_length;
-static volatile sig_atomic_t mouse_is_on;
+static volatile sig_atomic_t mouse_is_on, paste_is_on;
 static volatile sig_atomic_t notes_quit, notes_stop, notes_continue, notes_resize;
 static volatile sig_atomic_t quit_signal;
 static int pipe_read = -1, pipe_write = -1;
@@ -131,6 +131,8 @@ static void leave_terminal(void) {
   if (foreground > 0 && foreground != getpgrp()) return;
   static const char mouse_off[] = "\033[?1006l\033[?1003l\033[?1002l\033[?1000l";
   if (mouse_is_on) write_all(STDOUT_FILENO, mouse_off, sizeof mouse_off - 1);
+  static const char paste_off[] = "\033[?2004l";
+  if (paste_is_on) write_all(STDOUT_FILENO, paste_off, sizeof paste_off - 1);
   write_all(STDOUT_FILENO, crash_text, crash_text_length);
   if (modes_are_saved) tcsetattr(modes_descriptor, TCSANOW, &saved_modes);
 }
@@ -188,7 +190,7 @@ bool signals_prepare(int keyboard_descriptor) {
   pipe_write = ends[1];
   notes_quit = notes_stop = notes_continue = notes_resize = 0;
   quit_signal = 0;
-  mouse_is_on = 0;
+  mouse_is_on = paste_is_on = 0;
   crash_text_length = 0;
   modes_descriptor = keyboard_descriptor;
   modes_are_saved = tcgetattr(keyboard_descriptor, &saved_modes) == 0;
@@ -271,6 +273,8 @@ void signals_set_crash_text(const char *text, size_t length) {
 }
 
 void signals_set_mouse(bool on) { mouse_is_on = on; }
+
+void signals_set_paste(bool on) { paste_is_on = on; }
 
 void signals_stop_process(void) {
   struct sigaction standard = {.sa_handler = SIG_DFL}, ours;

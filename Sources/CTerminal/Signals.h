@@ -19,5 +19,8 @@ void signals_set_crash_text(const char *text, size_t length);
 /// Whether the crash handler has to turn the mouse off.
 void signals_set_mouse(bool on);
 
+/// Tells the crash handler whether marks around pasted text are on.
+void signals_set_paste(bool on);
+
 /// Stops the process by the default action of SIGTSTP; returns when it is continued.
 void signals_stop_process(void);

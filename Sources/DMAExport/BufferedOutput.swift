@@ -69,6 +69,19 @@ package struct BufferedOutput: ~Copyable {
   }
 }
 
+/// Standard input, output and error.
+package enum StandardDescriptors {
+  /// Opens standard descriptors that are closed, lest a file gets their number. Using them fails as
+  /// before.
+  package static func reserve() {
+    for (number, mode) in [
+      (STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY),
+    ] where fcntl(number, F_GETFD) < 0 {
+      _ = open("/dev/null", mode)
+    }
+  }
+}
+
 /// What is printed at once.
 package enum StandardOutput {
   package static func write(_ text: String) {

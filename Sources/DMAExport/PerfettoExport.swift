@@ -119,6 +119,8 @@ package struct PerfettoExport {
   private var mappings: UInt64 = 0
   private var time: UInt64 = 0
   private var changes: [MappingChange] = []
+  /// What a saved dump says was there before: its slices begin with the trace.
+  private var adopted: [MappingChange] = []
   private var reports: [Report] = []
   private let generation: KernelGeneration
 
@@ -135,9 +137,14 @@ package struct PerfettoExport {
   /// Bytes since the last ``flush(to:)``.
   package var count: Int { output.count }
 
-  package init(_ replay: borrowing Replay) {
+  /// - Parameter replay: has not begun.
+  package init(_ replay: inout Replay) {
     generation = replay.engine.configuration.generation
     eventNames = []
+    replay.collectChanges()
+    var adopted: [MappingChange] = []
+    replay.drainChanges { adopted.append($0) }
+    self.adopted = adopted
     // The first packet begins the state that all later ones lean on.
     packet.field(Packet.sequence, 1)
     packet.field(Packet.flags, 1)
@@ -315,7 +322,10 @@ package struct PerfettoExport {
 
   /// Takes in the event that was just applied.
   package mutating func observe(_ replay: inout Replay, _ event: DMAEvent) {
-    if event.kind != .lost { time = event.time }
+    if event.kind != .lost {
+      time = event.time
+      beginAdopted(replay)
+    }
     if replay.engine.hasChanges {
       replay.drainChanges { changes.append($0) }
       take(replay, event)
@@ -335,7 +345,21 @@ package struct PerfettoExport {
 
   /// Takes in what the end of the trace brought up.
   package mutating func finish(_ replay: inout Replay) {
+    // Of a saved dump without a trace.
+    beginAdopted(replay)
     takeReports(&replay)
+  }
+
+  private mutating func beginAdopted(_ replay: borrowing Replay) {
+    guard !adopted.isEmpty else { return }
+    var devices: Set<Int> = []
+    for change in adopted {
+      prepare(change.device, replay)
+      begin(change, replay, nil)
+      devices.insert(Int(change.device.rawValue))
+    }
+    for device in devices.sorted() { count(device) }
+    adopted = []
   }
 
   private mutating func take(_ replay: borrowing Replay, _ event: DMAEvent) {
@@ -364,10 +388,11 @@ package struct PerfettoExport {
     count(device)
   }
 
+  /// - Parameter event: the one that made it; `nil` when it was there before the first one.
   private mutating func begin(
     _ change: MappingChange,
     _ replay: borrowing Replay,
-    _ event: DMAEvent
+    _ event: DMAEvent?
   ) {
     let device = Int(change.device.rawValue)
     let slot = Int(change.slot)
@@ -385,7 +410,8 @@ package struct PerfettoExport {
     total.live += 1
     total.bytes &+= change.size
 
-    let mapping = replay.engine.mapping(inSlot: change.slot)
+    // The first event may have put another one in the place of one that was there before.
+    let cpuAddress = event == nil ? 0 : replay.engine.mapping(inSlot: change.slot).cpuAddress
     let direction = word(change.direction.traceName.description)
     let type = word(change.type.kernelName.description)
     let attributes = flags(change.attributes)
@@ -396,7 +422,8 @@ package struct PerfettoExport {
       \.driverStrings,
       replay
     )
-    let task = task(event.task, replay)
+    var task: UInt64 = 0
+    if let event { task = self.task(event.task, replay) }
     beginEvent(.begin, on: tracks[device]?.lanes[Int(lane ?? 0)] ?? 0)
     self.event.field(Event.categories, 1)
     self.event.field(Event.nameID, UInt64(change.type.rawValue) + 1)
@@ -406,13 +433,15 @@ package struct PerfettoExport {
     string(.type, type)
     string(.attributes, attributes)
     if let physical = change.physicalAddress { pointer(.physicalAddress, physical) }
-    if mapping.cpuAddress != 0 { pointer(.cpuAddress, mapping.cpuAddress) }
+    if cpuAddress != 0 { pointer(.cpuAddress, cpuAddress) }
     string(.mapSite, site)
     string(.driver, driver)
     string(.task, task)
-    if event.pid >= 0 { number(.pid, UInt64(event.pid)) }
-    number(.cpu, UInt64(event.cpu))
-    number(.event, replay.engine.eventCount)
+    if let event {
+      if event.pid >= 0 { number(.pid, UInt64(event.pid)) }
+      number(.cpu, UInt64(event.cpu))
+      number(.event, replay.engine.eventCount)
+    }
     self.event.fixed(Event.flows, mappings)
     endEvent()
   }

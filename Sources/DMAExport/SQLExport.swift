@@ -8,7 +8,8 @@ package struct SQLExport {
   /// A mapping that is alive.
   private struct Live {
     var id: UInt64 = 0
-    var event: UInt64 = 0
+    /// The event that made it; `nil` when it was there before the first one.
+    var event: UInt64?
     var driver: UInt32 = 0
   }
 
@@ -50,7 +51,8 @@ package struct SQLExport {
   ) throws {
     self.source = source
     kinds = DMAEvent.Kind.allCases.map(\.name)
-    lint = LintSession(&replay, captures: [source], configuration)
+    var adopted: [MappingChange] = []
+    lint = LintSession(&replay, captures: [source], configuration) { adopted = $0 }
     database = try SQLiteDatabase(path: path)
     // Until it is complete nobody else sees the file: no journal, no waiting for the disk.
     try database.execute(
@@ -66,6 +68,8 @@ package struct SQLExport {
     try database.execute(SQLSchema.tables)
     events = try database.prepare(Self.insert("events", 21))
     mappings = try database.prepare(Self.insert("mappings", 29))
+    statistics.adopt(adopted)
+    for change in adopted { begin(change, replay) }
   }
 
   private static func insert(_ table: String, _ columns: Int) -> String {
@@ -161,7 +165,11 @@ package struct SQLExport {
     }
     drivers[device] = driver
     mappingCount += 1
-    live[slot] = Live(id: mappingCount, event: replay.engine.eventCount, driver: driver)
+    live[slot] = Live(
+      id: mappingCount,
+      event: change.isAdopted ? nil : replay.engine.eventCount,
+      driver: driver
+    )
   }
 
   private mutating func end(
@@ -199,12 +207,13 @@ package struct SQLExport {
     mappings.bind(13, state)
     mappings.bind(14, MappingField.mapErrorWord(mapping))
     mappings.bind(15, live.event)
-    mappings.bind(16, mapping.time)
+    // What a saved dump holds was there when the trace began, nobody knows since when.
+    mappings.bind(16, mapping.isAdopted ? firstTime ?? 0 : mapping.time)
     mappings.bind(17, site(mapping.stack, mapping.site, replay))
     mappings.bind(18, mapping.stack == StackTable.none ? nil : UInt64(mapping.stack))
     mappings.bind(19, mapping.task == NameTable.unknown ? nil : UInt64(mapping.task))
     mappings.bind(20, mapping.pid < 0 ? nil : UInt64(mapping.pid))
-    mappings.bind(21, UInt64(mapping.cpu))
+    mappings.bind(21, mapping.isAdopted ? nil : UInt64(mapping.cpu))
     if let event {
       mappings.bind(22, replay.engine.eventCount)
       mappings.bind(23, event.time)
@@ -213,7 +222,8 @@ package struct SQLExport {
       mappings.bind(26, event.task == NameTable.unknown ? nil : UInt64(event.task))
       mappings.bind(27, event.pid < 0 ? nil : UInt64(event.pid))
       mappings.bind(28, UInt64(event.cpu))
-      mappings.bind(29, event.time >= mapping.time ? event.time - mapping.time : 0)
+      let lifetime = event.time >= mapping.time ? event.time - mapping.time : 0
+      mappings.bind(29, mapping.isAdopted ? nil : lifetime)
     } else {
       for column in 22...29 { mappings.bindNull(column) }
     }

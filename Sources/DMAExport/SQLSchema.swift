@@ -71,13 +71,13 @@ enum SQLSchema {
       sg_ents INTEGER,
       state TEXT NOT NULL,
       map_error TEXT NOT NULL,
-      map_event INTEGER NOT NULL REFERENCES events (event),
+      map_event INTEGER REFERENCES events (event),
       map_time_ns INTEGER NOT NULL,
       map_site INTEGER REFERENCES sites (id),
       map_stack INTEGER,
       map_task INTEGER REFERENCES tasks (id),
       map_pid INTEGER,
-      map_cpu INTEGER NOT NULL,
+      map_cpu INTEGER,
       unmap_event INTEGER REFERENCES events (event),
       unmap_time_ns INTEGER,
       unmap_site INTEGER REFERENCES sites (id),
@@ -152,7 +152,8 @@ enum SQLSchema {
     CREATE VIEW longest_lived AS
       SELECT id, device, driver, type, dir, dma_addr, size, state, map_event, unmap_event, map_site,
         coalesce(lifetime_ns,
-          (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_time_ns') - map_time_ns)
+          coalesce(unmap_time_ns,
+            (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_time_ns')) - map_time_ns)
           AS age_ns
       FROM mapping_list;
     CREATE VIEW errors_by_rule AS

@@ -7,10 +7,14 @@ import TerminalKit
 /// The loop of the monitor: read a little, draw, take a key.
 package struct Monitor {
   private static let eventsPerRound = 20_000
+  /// How long keys that are at hand are taken before the next picture while a line is typed.
+  private static let longestFlood = Duration.milliseconds(500)
 
   private(set) var state: MonitorState
   private let glyphs: Glyphs
   private let effects: Effects
+  /// The line that is typed has changed since the view was searched or filtered for it.
+  private var isLineNew = false
 
   /// What the monitor does outside of its window.
   struct Effects {
@@ -41,7 +45,6 @@ package struct Monitor {
     var lastDraw: ContinuousClock.Instant?
     var isRunning = true
     while isRunning {
-      let size = screen.size
       let wantsMouse = state.settings.mouse
       if screen.reportsMouse != wantsMouse { screen.reportsMouse = wantsMouse }
       let isReading = !state.isDone
@@ -49,8 +52,7 @@ package struct Monitor {
       let isDue = lastDraw.map { clock.now - $0 >= framePeriod } ?? true
       if isDue || !isReading && !state.isPlaying {
         if state.isMoving, !state.isPlaying { state.noteFreshness(clock.now) }
-        let view = MonitorView(glyphs: glyphs, theme: state.settings.theme)
-        screen.draw(view.frame(&state, width: size.width, height: size.height))
+        draw(on: screen)
         lastDraw = clock.now
       }
       // A pipe that has nothing yet must not keep keys waiting.
@@ -59,12 +61,18 @@ package struct Monitor {
       if isReading { timeout = pause(input) }
       if state.isPlaying { timeout = playPause(lastDraw, clock) }
       if case .key(let key) = screen.wait(timeoutMilliseconds: timeout, descriptor: input) {
-        isRunning = handle(key, screen, pageSize: max(1, size.height - 8))
+        isRunning = takeKeys(key, screen)
         lastDraw = nil
       }
       if isReading, isRunning { advance(input) }
       if isRunning { state.play(for: framePeriod) }
     }
+  }
+
+  private mutating func draw(on screen: some Screen) {
+    let view = MonitorView(glyphs: glyphs, theme: state.settings.theme)
+    let size = screen.size
+    screen.draw(view.frame(&state, width: size.width, height: size.height))
   }
 
   /// Milliseconds to wait while reading: none when there is something to read.
@@ -92,10 +100,36 @@ package struct Monitor {
 
   // MARK: Keys
 
+  /// Takes a key and those that are at hand with it: a picture, and a search through all rows, for each
+  /// letter of a flood of them would take minutes.
+  ///
+  /// - Returns: Whether to go on.
+  private mutating func takeKeys(_ first: Key, _ screen: some Screen) -> Bool {
+    let start = ContinuousClock.now
+    var next: Key? = first
+    var isFirst = true
+    while let key = next {
+      // A click means what can be seen there now.
+      if case .mouse = key, !isFirst { draw(on: screen) }
+      isFirst = false
+      guard handle(key, screen, pageSize: max(1, screen.size.height - 8)) else { return false }
+      let longest = state.prompt == nil ? framePeriod : Self.longestFlood
+      guard ContinuousClock.now - start < longest else { break }
+      next = screen.keyAtHand()
+    }
+    showLine()
+    return true
+  }
+
   /// - Returns: Whether to go on.
   private mutating func handle(_ key: Key, _ screen: some Screen, pageSize page: Int) -> Bool {
     if key == .quitRequest || key == .control("c") { return false }
     if key == .resize || key == .unknown { return true }
+    if case .paste(let text) = key, state.prompt == nil {
+      // What is pasted is never a command.
+      if !text.isEmpty { state.say("open a prompt first: pasted text is no command", keeps: false) }
+      return true
+    }
     if state.prompt != nil { return type(key, screen, page) }
     if state.awaitsMark {
       state.awaitsMark = false
@@ -129,10 +163,17 @@ package struct Monitor {
     if state.overlay == .help || state.overlay == .log {
       state.overlayScroll = max(0, state.overlayScroll + rows)
     } else if state.overlay != nil {
-      state.overlaySelection = max(0, state.overlaySelection + rows.signum())
+      state.overlaySelection = max(0, min(state.overlaySelection + rows.signum(), 1000))
     } else {
-      state.moveSelection(to: state.place.selection + rows)
+      moveSelection(by: rows)
     }
+  }
+
+  /// Moves the cursor from where it is, which may have been left beyond the end of the list.
+  private mutating func moveSelection(by rows: Int) {
+    let list = state.list(glyphs)
+    guard let row = state.selectedRow(list) else { return }
+    state.moveSelection(to: min(row + rows, list.count - 1))
   }
 
   private mutating func click(
@@ -152,7 +193,7 @@ package struct Monitor {
       let (start, span) = state.stripRange
       let share = Double(position.x - target.x) / Double(max(1, target.width - 1))
       state.attempt { timeline throws(TraceError) in
-        try timeline.seek(time: start + UInt64(Double(span) * min(share, 1)))
+        try timeline.seek(time: start &+ span.share(share))
       }
     case .rows(let first):
       let row = first + position.y - target.y
@@ -191,7 +232,8 @@ package struct Monitor {
       }
     case .sort:
       if let step {
-        state.overlaySelection = max(0, state.overlaySelection + step)
+        let last = sortColumns().count - 1
+        state.overlaySelection = max(0, min(state.overlaySelection + step, last))
       } else {
         if action == .open { sortByPicked() }
         state.overlay = nil
@@ -257,10 +299,10 @@ package struct Monitor {
       let all = MonitorState.View.allCases
       let index = all.firstIndex(of: state.view) ?? 0
       show(all[(index + (action == .nextView ? 1 : all.count - 1)) % all.count])
-    case .up: state.moveSelection(to: state.place.selection - 1)
-    case .down: state.moveSelection(to: state.place.selection + 1)
-    case .pageUp: state.moveSelection(to: state.place.selection - page)
-    case .pageDown: state.moveSelection(to: state.place.selection + page)
+    case .up: moveSelection(by: -1)
+    case .down: moveSelection(by: 1)
+    case .pageUp: moveSelection(by: -page)
+    case .pageDown: moveSelection(by: page)
     case .first: state.moveSelection(to: 0)
     case .last: state.moveSelection(to: Int.max / 2)
     case .left: sideways(-1)
@@ -367,8 +409,11 @@ package struct Monitor {
 
   private mutating func openRow() {
     let list = state.list(glyphs)
-    let row = state.place.selection
-    if row < list.count, let group = list.branch(row)?.group {
+    guard let row = state.selectedRow(list) else {
+      state.showsDetail = false
+      return
+    }
+    if let group = list.branch(row)?.group {
       toggle(group.key)
       return
     }
@@ -376,15 +421,16 @@ package struct Monitor {
       zoomMap(list, row)
       return
     }
-    if state.difference != nil { return showDifference(row) }
+    if state.difference != nil { return showDifference(list, row) }
     state.showsDetail.toggle()
     state.detailScroll = 0
   }
 
   /// Takes the row of the map, or the cell of it that is picked, for the whole picture.
   private mutating func zoomMap(_ list: any RowList, _ row: Int) {
-    let identities = (row < list.count) ? list.identity(row) : 0
-    guard let region = state.regions().first(where: { $0.identity == identities }) else { return }
+    guard let identity = list.identity(row),
+      let region = state.regions().first(where: { $0.identity == identity })
+    else { return }
     var range = region.start..<region.end
     if let cell = state.mapCell {
       range = region.cell(min(cell, state.mapBarWidth - 1), of: state.mapBarWidth)
@@ -406,8 +452,7 @@ package struct Monitor {
       return
     }
     let list = state.list(glyphs)
-    let row = state.place.selection
-    if state.place.isTree, row < list.count, let branch = list.branch(row) {
+    if state.place.isTree, let row = state.selectedRow(list), let branch = list.branch(row) {
       if let group = branch.group {
         if group.isOpen != (step > 0) { toggle(group.key) }
       } else if step < 0 {
@@ -442,38 +487,32 @@ package struct Monitor {
       for group in groups where group.isOpen != opens { toggle(group.key) }
       return
     }
-    let row = state.place.selection
-    guard row < list.count, let group = list.branch(row)?.group else { return }
+    guard let row = state.selectedRow(list), let group = list.branch(row)?.group else { return }
     if group.isOpen != (action == .expand) { toggle(group.key) }
   }
 
   private mutating func markRow() {
     let list = state.list(glyphs)
-    let row = state.place.selection
-    guard row < list.count else { return }
-    let identity = list.identity(row)
+    guard let row = state.selectedRow(list), let identity = list.identity(row) else { return }
     if state.place.marked.remove(identity) == nil { state.place.marked.insert(identity) }
-    state.moveSelection(to: row + 1)
+    state.moveSelection(to: min(row + 1, list.count - 1))
   }
 
   private mutating func markRange() {
     let list = state.list(glyphs)
-    let row = state.place.selection
-    guard row < list.count else { return }
+    guard let row = state.selectedRow(list) else { return }
     // The marked row that is nearest above, or below when there is none.
     let marked = state.place.marked
-    let above = (0..<row).last { marked.contains(list.identity($0)) }
-    let below = (row..<list.count).first { marked.contains(list.identity($0)) }
+    let above = (0..<row).last { list.isRow($0, among: marked) }
+    let below = (row..<list.count).first { list.isRow($0, among: marked) }
     guard let other = above ?? below else { return markRow() }
-    for index in min(row, other)...max(row, other) {
-      state.place.marked.insert(list.identity(index))
-    }
+    let identities = (min(row, other)...max(row, other)).compactMap { list.identity($0) }
+    state.place.marked.formUnion(identities)
   }
 
   private mutating func follow() {
     let list = state.list(glyphs)
-    let row = state.place.selection
-    guard row < list.count else { return }
+    guard let row = state.selectedRow(list) else { return }
     state.place.followed = state.place.followed == nil ? list.identity(row) : nil
     state.say(
       state.place.followed == nil ? "the cursor stays where it is" : "the cursor follows this row",
@@ -638,9 +677,8 @@ package struct Monitor {
   /// Goes to where the selected row came from, or to the view that shows the other side of it.
   private mutating func goToRelated() {
     let list = state.list(glyphs)
-    let row = state.place.selection
-    guard row < list.count else { return }
-    if state.difference != nil { return showDifference(row) }
+    guard let row = state.selectedRow(list) else { return }
+    if state.difference != nil { return showDifference(list, row) }
     switch state.view {
     case .errors:
       guard let position = Self.errors(list)?.position(row) else { return }
@@ -649,7 +687,7 @@ package struct Monitor {
       state.attempt { timeline throws(TraceError) in try timeline.seek(event: event) }
       state.say("just after the error, event \(event)", keeps: false)
     case .events:
-      let number = list.identity(row)
+      guard let number = list.identity(row) else { return }
       state.isPlaying = false
       state.attempt { timeline throws(TraceError) in try timeline.seek(event: number) }
       afterTravel()
@@ -754,12 +792,11 @@ package struct Monitor {
   }
 
   /// The mappings that a row of the difference counts as new.
-  private mutating func showDifference(_ row: Int) {
-    let list = state.list(glyphs)
-    guard let groups = state.difference?.groups, groups.indices.contains(Int(list.identity(row))),
+  private mutating func showDifference(_ list: any RowList, _ row: Int) {
+    guard let difference = state.difference,
+      let group = DifferenceList.group(difference, list, row),
       let a = state.markA, let b = state.markB
     else { return }
-    let group = groups[Int(list.identity(row))]
     let device = state.names.devices.string(group.device.rawValue)
     let site = MapSite(stack: group.stack, symbol: group.site).name(state.names)
     state.isPlaying = false
@@ -808,6 +845,7 @@ package struct Monitor {
       state.prompt = nil
       return finish(kind, editor.text, screen, page)
     case .escape:
+      if kind == .search { showLine() }
       state.prompt = nil
       // Out of the line means out of the filter.
       if kind == .filter { state.setFilter("") }
@@ -819,7 +857,15 @@ package struct Monitor {
       guard editor.type(key) else { return true }
     }
     state.prompt = (kind, editor)
-    // What is typed shows at once.
+    isLineNew = true
+    return true
+  }
+
+  /// Searches or filters for what has been typed so far.
+  private mutating func showLine() {
+    guard isLineNew else { return }
+    isLineNew = false
+    guard let (kind, editor) = state.prompt else { return }
     switch kind {
     case .search:
       state.searchText = editor.text
@@ -827,7 +873,6 @@ package struct Monitor {
     case .filter: state.setFilter(editor.text)
     default: break
     }
-    return true
   }
 
   private mutating func finish(
@@ -902,11 +947,8 @@ package struct Monitor {
   /// Writes the selected file, on top of what the trace says.
   private mutating func write(_ text: String) {
     guard state.view == .files else { return startWriting() }
-    let files = VirtualFile.allCases
     let list = state.list(glyphs)
-    let row = state.place.selection
-    guard row < list.count else { return }
-    let file = files[Int(list.identity(row))]
+    guard let row = state.selectedRow(list), let file = FileList.file(list, row) else { return }
     if state.timeline.isFollowing, !state.timeline.isComplete {
       state.say("pause first: the file of a running kernel is not ours to write", keeps: false)
       return
@@ -955,11 +997,11 @@ package struct Monitor {
   private func chosenRows(_ list: any RowList, orAll: Bool) -> [Int] {
     let marked = state.place.marked
     if !marked.isEmpty {
-      let rows = (0..<list.count).filter { marked.contains(list.identity($0)) }
+      let rows = (0..<list.count).filter { list.isRow($0, among: marked) }
       if !rows.isEmpty { return rows }
     }
     if orAll { return Array(0..<list.count) }
-    return state.place.selection < list.count ? [state.place.selection] : []
+    return state.selectedRow(list).map { [$0] } ?? []
   }
 
   // MARK: Searching
@@ -981,7 +1023,7 @@ package struct Monitor {
       state.say("'\(String(escaping: text.utf8))' is not here", keeps: false)
       return
     }
-    let here = max(0, min(state.place.selection, list.count - 1))
+    let here = state.selectedRow(list) ?? 0
     let next =
       forwards
       ? matches.first { fromHere ? $0 >= here : $0 > here } ?? matches[0]
@@ -1007,6 +1049,6 @@ struct ErrorRows {
 
   /// All messages of a row.
   func members(_ row: Int, _ list: any RowList) -> [Int]? {
-    self.row(row).flatMap { $0 < errors.count ? errors.members($0) : nil }
+    self.row(row).map { errors.members($0) }
   }
 }

@@ -1,4 +1,5 @@
 import DMAExport
+import DMAReplay
 import DMATrace
 import Glibc
 import TerminalKit
@@ -7,10 +8,13 @@ import TerminalKit
 package struct MonitorLauncher {
   var ascii: Bool
   var noColor: Bool
+  /// Says what could not be read of what was shown.
+  var report: (_ path: String, Timeline) -> Void
 
-  package init(ascii: Bool, noColor: Bool) {
+  package init(ascii: Bool, noColor: Bool, report: @escaping (String, Timeline) -> Void) {
     self.ascii = ascii
     self.noColor = noColor
+    self.report = report
   }
 
   private var options: TerminalOptions {
@@ -37,15 +41,21 @@ package struct MonitorLauncher {
   /// - Returns: the signal that ended it; `nil` for a key.
   package func open(_ state: MonitorState, session: Session?) throws -> Int32? {
     WaitingInput.waiter = nil
+    let final: MonitorState
+    let signal: Int32?
     do {
       let terminal = try TerminalSession(options)
       var monitor = Monitor(state, glyphs: terminal.screen.glyphs, effects: Self.effects)
       monitor.run(on: terminal.screen)
       if monitor.state.settings.remembersSessions { session?.save(monitor.state) }
-      return terminal.screen.endSignal
+      final = monitor.state
+      signal = terminal.screen.endSignal
     } catch {
       throw CommandError("\(error.description); 'dmatop stat' and 'dmatop dump' need no terminal")
     }
+    // The terminal is the shell's again.
+    try end(final)
+    return signal
   }
 
   private static var effects: Monitor.Effects {
@@ -80,6 +90,13 @@ package struct MonitorLauncher {
     )
     var output = BufferedOutput()
     output.write(frame.snapshot(styles: styles))
+    output.flush()
+    try end(state)
+  }
+
+  /// Says what could not be read.
+  private func end(_ state: MonitorState) throws {
+    report(state.path, state.timeline)
     if let failure = state.failure { throw failure }
   }
 

@@ -382,7 +382,7 @@ extension MonitorState {
   /// Keeps the cursor on the row that it follows.
   mutating func applyFollowing(_ list: any RowList) {
     guard let followed = place.followed else { return }
-    if place.selection < list.count, list.identity(place.selection) == followed { return }
+    if list.identity(place.selection) == followed { return }
     if let row = (0..<list.count).first(where: { list.identity($0) == followed }) {
       place.selection = row
     }

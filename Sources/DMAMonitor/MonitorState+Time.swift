@@ -50,7 +50,7 @@ extension MonitorState {
       let passed = now - playStart.real
       let seconds =
         Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
-      target = playStart.time &+ UInt64(min(seconds * speed * 1e9, 1e18))
+      target = playStart.time.adding(UInt64(min(seconds * speed * 1e9, 1e18)))
     }
     noteFreshness(now)
     var isThere = false
@@ -92,8 +92,10 @@ extension MonitorState {
     let time = b.time >= a.time ? b.time - a.time : a.time - b.time
     let sign = b.time >= a.time ? "+" : "-"
     let duration = hasClock ? FieldValue.duration(time) : "\(time) ticks"
-    return "\(sign)\(duration), \(signed(Int64(b.event) - Int64(a.event))) events,"
-      + " \(signed(Int64(b.live - a.live))) live, \(signed(Int64(b.errors) - Int64(a.errors))) errors"
+    // Marks come out of the file of a session too, which may say anything.
+    let events = Int64(clamping: b.event) - Int64(clamping: a.event)
+    return "\(sign)\(duration), \(signed(events)) events, \(signed(Int64(b.live &- a.live))) live,"
+      + " \(signed(Int64(b.errors) - Int64(a.errors))) errors"
   }
 
   /// Compares the moments A and B, and comes back to now.
@@ -154,13 +156,13 @@ extension MonitorState {
         return try timeline.seek(event: number)
       }
       if word.hasSuffix("%"), let share = Double(word.dropLast()), share >= 0 {
-        let span = Double(timeline.lastTime - min(timeline.firstTime, timeline.lastTime))
-        return try timeline.seek(time: timeline.firstTime + UInt64(span * min(share, 100) / 100))
+        let span = timeline.lastTime - min(timeline.firstTime, timeline.lastTime)
+        return try timeline.seek(time: timeline.firstTime &+ span.share(share / 100))
       }
       if word.hasPrefix("+") || word.hasPrefix("-"), let distance = Self.distance(word.dropFirst())
       {
         let now = timeline.time
-        let target = word.hasPrefix("+") ? now &+ distance : now - min(now, distance)
+        let target = word.hasPrefix("+") ? now.adding(distance) : now - min(now, distance)
         return try timeline.seek(time: target)
       }
       if let time = Moment.nanoseconds(word) ?? Self.clock(word) {
@@ -188,7 +190,7 @@ extension MonitorState {
       guard let value = UInt64(part), value < 1_000_000 else { return nil }
       total = total * 60 + value
     }
-    return total * 60_000_000_000 + seconds
+    return (total * 60_000_000_000).adding(seconds)
   }
 
   /// Nanoseconds of `10ms`, `2s`, `500us`, `3m`, `1h`; seconds without a unit.
@@ -224,5 +226,19 @@ extension MonitorState {
     guard hasClock, timeline.event > 0 else { return nil }
     let activity = timeline.activity
     return activity.rate(activity.total, at: timeline.time) { UInt64($0.events) }
+  }
+}
+
+extension UInt64 {
+  /// A part of a number, 0 … 1 of it; never more than the number, as rounding would have it.
+  func share(_ part: Double) -> UInt64 {
+    let share = Double(self) * Swift.min(Swift.max(part, 0), 1)
+    return share < Double(self) ? Swift.min(UInt64(share), self) : self
+  }
+
+  /// The sum, or the largest number when it is larger.
+  func adding(_ other: UInt64) -> UInt64 {
+    let (sum, isLarger) = addingReportingOverflow(other)
+    return isLarger ? .max : sum
   }
 }

@@ -433,6 +433,17 @@ package struct MonitorState {
 
   // MARK: Moving
 
+  /// The row at the cursor; `nil` when the list has none. Beyond the end it is the last one, among
+  /// events that which was applied last.
+  func selectedRow(_ list: any RowList) -> Int? {
+    let last = list.count - 1
+    guard last >= 0 else { return nil }
+    if place.selection > last, let events = list as? EventList {
+      return max(0, min(events.position - 1, last))
+    }
+    return max(0, min(place.selection, last))
+  }
+
   /// Moves the cursor by hand: it no longer follows anything.
   mutating func moveSelection(to row: Int) {
     place.selection = max(0, row)

@@ -179,7 +179,7 @@ package struct MonitorView {
     var x = 1 + buffer.put("pool", x: 1, y: y, style: theme[.label]) + 1
     let width = min(24, buffer.width - x - numbers.count - 3)
     if width >= 4 {
-      let used = Int(pool.total - pool.free) * width / max(Int(pool.total), 1)
+      let used = Int(pool.total - min(pool.total, pool.free)) * width / max(Int(pool.total), 1)
       let most =
         Int(pool.total - min(pool.total, pool.minimumFree)) * width / max(Int(pool.total), 1)
       let shown = pool.total > pool.free ? max(used, 1) : 0
@@ -208,8 +208,8 @@ package struct MonitorView {
     /// The pieces of the density that a cell shows.
     func pieces(_ cell: Int) -> Range<Int> {
       func piece(_ cell: Int) -> Int {
-        let offset = Double(span) * Double(cell) / Double(width)
-        let time = start &+ UInt64(offset) - min(start, density.start)
+        let time =
+          (start - min(start, density.start)) &+ span.share(Double(cell) / Double(width))
         return Int(min(time / density.width, UInt64(EventDensity.pieces - 1)))
       }
       let first = piece(cell)
@@ -309,14 +309,20 @@ package struct MonitorView {
     let row = Rectangle(x: 0, y: y, width: buffer.width, height: 1)
     buffer.fill(row, style: theme[.plain])
     if let prompt = state.prompt {
-      let label = prompt.kind.rawValue + (prompt.kind == .palette ? "" : ": ")
+      let limit = prompt.editor.isFull ? " (full: \(LineEditor.maximumLength) bytes)" : ""
+      let label =
+        prompt.kind.rawValue + limit + (prompt.kind == .palette && limit.isEmpty ? "" : ": ")
       var x = buffer.put(label, x: 0, y: y, style: theme[.label])
       // The cursor stays in sight when the line is longer than the screen.
       let text = Array(prompt.editor.text)
-      let room = max(1, buffer.width - x - 1)
+      let hint = hint(prompt.kind, prompt.editor.text, state)
+      var room = max(1, buffer.width - x - 1)
+      // What is wrong with a line stays in sight, too.
+      if text.count > room, !hint.isEmpty { room = max(1, room - min(hint.count + 3, room / 2)) }
       let first = max(0, prompt.editor.cursor - room + 1)
       let start = x
-      x += buffer.put(String(text[min(first, text.count)...]), x: x, y: y, style: theme[.key])
+      let shown = text[min(first, text.count)...].prefix(room)
+      x += buffer.put(String(shown), x: x, y: y, style: theme[.key], maxWidth: room)
       let before = String(text[min(first, text.count)..<min(prompt.editor.cursor, text.count)])
       let cursor = start + CellWidth.of(before)
       buffer.restyle(Rectangle(x: cursor, y: y, width: 1, height: 1)) { $0.reverse.toggle() }
@@ -325,7 +331,6 @@ package struct MonitorView {
           buffer.put("_", x: cursor, y: y, style: theme[.key])
         }
       }
-      let hint = hint(prompt.kind, prompt.editor.text, state)
       buffer.put(
         hint,
         x: max(x, cursor + 1) + 2,

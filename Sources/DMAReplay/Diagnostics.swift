@@ -3,10 +3,15 @@ import DMATrace
 
 /// What is to be said about a trace on standard error, so that silence never misleads.
 package enum Diagnostics {
-  package static func lines(_ path: String, _ replay: Replay, verbose: Bool) -> [String] {
+  package static func lines(
+    _ path: String,
+    _ replay: Replay,
+    _ summary: TraceSummary,
+    verbose: Bool
+  ) -> [String] {
     let lines = lines(
       path,
-      replay.summary,
+      summary,
       replay.engine,
       isAtEnd: replay.isAtEnd,
       verbose: verbose
@@ -27,20 +32,17 @@ package enum Diagnostics {
     lines(path, timeline.summary, timeline.engine, isAtEnd: timeline.isComplete, verbose: false)
   }
 
-  /// What could not be read of a dump.
-  package static func lines(_ path: String, _ dump: MappingDump, verbose: Bool) -> [String] {
-    lines(dump.summary, displayName(path), verbose: verbose)
-  }
-
   /// What could not be read of a log.
   package static func lines(_ path: String, log summary: TraceSummary) -> [String] {
-    summary.lostEvents == 0
+    let kept =
+      summary.lostEvents == 0
       ? []
       : ["dmatop: \(displayName(path)): the kernel kept back \(summary.lostEvents) messages"]
+    return kept + unread(summary, displayName(path), verbose: false)
   }
 
-  /// Lines that could not be understood, and a cut off end.
-  private static func lines(
+  /// Damage, lines that could not be understood, and a cut off end.
+  package static func unread(
     _ summary: TraceSummary,
     _ name: String,
     verbose: Bool
@@ -50,7 +52,7 @@ package enum Diagnostics {
       lines.append("dmatop: \(name): damaged, read in part: \(damage)")
     }
     if summary.malformedLines > 0 {
-      let things = summary.isBinary ? "records" : "lines"
+      let things = (summary.isBinary ? "record" : "line") + (summary.malformedLines == 1 ? "" : "s")
       let hint = verbose ? "" : "; -v shows the first"
       lines.append(
         "dmatop: \(name): \(summary.malformedLines) \(things) could not be understood\(hint)"
@@ -111,7 +113,7 @@ package enum Diagnostics {
     if summary.lostEvents > 0 {
       lines.append("dmatop: \(name): the tracer lost \(summary.lostEvents) events or more")
     }
-    lines += self.lines(summary, name, verbose: verbose)
+    lines += unread(summary, name, verbose: verbose)
     return lines
   }
 

@@ -1,3 +1,5 @@
+import DMADebugCore
+
 /// Which rows to show: words that must all hold.
 ///
 /// `word` is part of any text of the row; `a|b` either; `!x` not; `field:text` part of that field;
@@ -19,6 +21,18 @@ public struct FilterExpression {
   /// Why an expression is no filter.
   public struct ParseError: Error, CustomStringConvertible {
     public let description: String
+
+    init(_ description: String, isAboutField: Bool = false) {
+      self.description = description
+      self.isAboutField = isAboutField
+    }
+
+    /// A part of the expression as messages quote it: the beginning of a long one, made safe to show.
+    static func quote(_ text: String) -> String {
+      let start = String(String.UnicodeScalarView(text.unicodeScalars.prefix(40)))
+      return "'" + String(escaping: start.utf8) + (start.utf8.count < text.utf8.count ? "…'" : "'")
+    }
+
     /// There is no field of that name.
     var isAboutField = false
   }
@@ -52,7 +66,28 @@ public struct FilterExpression {
 
   /// A regular expression, compiled once.
   struct Pattern {
+    /// The most bytes of a pattern, and of groups in each other: the compiler of patterns goes down
+    /// into each, on the stack.
+    static let maximumLength = 1024
+    static let maximumDepth = 50
+
     private let regex: Regex<AnyRegexOutput>
+
+    /// How deep parentheses and brackets of a pattern stand in each other at most; those that a
+    /// backslash precedes may be counted, too.
+    static func depth(_ source: String) -> Int {
+      var depth = 0
+      var deepest = 0
+      for byte in source.utf8 {
+        if byte == UInt8(ascii: "(") || byte == UInt8(ascii: "[") {
+          depth += 1
+          deepest = max(deepest, depth)
+        } else if byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]") {
+          depth = max(0, depth - 1)
+        }
+      }
+      return deepest
+    }
 
     /// - Returns: `nil` when the source is none.
     init?(_ source: String) {
@@ -64,6 +99,11 @@ public struct FilterExpression {
       text.firstMatch(of: regex) != nil
     }
   }
+
+  /// The most bytes of an expression.
+  public static let maximumLength = 1 << 16
+  /// The most terms of an expression, alternatives counted one by one.
+  public static let maximumTerms = 1000
 
   /// All must hold.
   let terms: [Term]
@@ -77,8 +117,17 @@ public struct FilterExpression {
     fields: Set<String>,
     skipsOthers: Bool = false
   ) throws(ParseError) {
+    guard text.utf8.count <= Self.maximumLength else {
+      throw ParseError("the filter has more than \(Self.maximumLength) bytes")
+    }
     var terms: [Term] = []
+    var count = 0
     for word in text.split(whereSeparator: \.isWhitespace) {
+      // Each term costs a look at each row.
+      count += 1 + word.utf8.count { $0 == UInt8(ascii: "|") }
+      guard count <= Self.maximumTerms else {
+        throw ParseError("the filter has more than \(Self.maximumTerms) terms")
+      }
       do {
         terms.append(try Self.parse(String(word), fields))
       } catch {
@@ -101,15 +150,18 @@ public struct FilterExpression {
   }
 
   private static func parse(_ word: String, _ fields: Set<String>) throws(ParseError) -> Term {
-    if word.hasPrefix("!"), word.count > 1 {
-      return .not(try parse(String(word.dropFirst()), fields))
+    // However many there are, they are one or none.
+    let negations = min(word.utf8.prefix { $0 == UInt8(ascii: "!") }.count, word.utf8.count - 1)
+    if negations > 0 {
+      let inner = try parse(String(word.utf8.dropFirst(negations)) ?? word, fields)
+      return negations % 2 == 1 ? .not(inner) : inner
     }
     if word == "err" { return .error }
     if word.hasPrefix("~") { return .pattern(try pattern(String(word.dropFirst()))) }
     if let (field, comparison, value) = split(word) {
       guard fields.contains(field) else {
         throw ParseError(
-          description: "no field '\(field)'; there are \(fields.sorted().joined(separator: ", "))",
+          "no field \(ParseError.quote(field)); there are \(fields.sorted().joined(separator: ", "))",
           isAboutField: true
         )
       }
@@ -131,7 +183,9 @@ public struct FilterExpression {
       let isAddress = addressFields.contains(field)
       let number = isAddress ? address(value) : quantity(value)
       if number == nil, isAddress || numericFields.contains(field) {
-        throw ParseError(description: "'\(value)' is no \(isAddress ? "address" : "number")")
+        throw ParseError(
+          "\(ParseError.quote(value)) is not a valid \(isAddress ? "address" : "number")"
+        )
       }
       return .compare(field, comparison ?? .equal, value.lowercased(), number)
     }
@@ -143,8 +197,14 @@ public struct FilterExpression {
   }
 
   private static func pattern(_ source: String) throws(ParseError) -> Pattern {
+    guard source.utf8.count <= Pattern.maximumLength else {
+      throw ParseError("the pattern has more than \(Pattern.maximumLength) bytes")
+    }
+    guard Pattern.depth(source) <= Pattern.maximumDepth else {
+      throw ParseError("the pattern nests groups more than \(Pattern.maximumDepth) deep")
+    }
     guard let pattern = Pattern(source) else {
-      throw ParseError(description: "'\(source)' is no regular expression")
+      throw ParseError("\(ParseError.quote(source)) is not a valid regular expression")
     }
     return pattern
   }
@@ -188,7 +248,7 @@ public struct FilterExpression {
   }
 
   /// A number with a unit of size (k, M, G: powers of 1024) or time (ns, us, ms, s, min, h).
-  static func quantity(_ text: String) -> UInt64? {
+  public static func quantity(_ text: String) -> UInt64? {
     let lower = text.lowercased()
     if lower.hasPrefix("0x") { return UInt64(lower.dropFirst(2), radix: 16) }
     let digits = lower.prefix { $0.isASCII && $0.isNumber || $0 == "." }

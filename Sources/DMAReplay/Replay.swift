@@ -76,6 +76,10 @@ public struct Replay {
   /// The batch that is being applied, and how far.
   public private(set) var batch = EventBatch()
   private var position = 0
+  private var match: TableMatch?
+
+  /// Whether a device of the table beside the trace was met so far; `nil` without a table.
+  public var hasMetTable: Bool? { match?.isMet }
 
   /// The state. Lent, not copied: whoever keeps it makes the next event copy what it changes.
   public var engine: DMADebug {
@@ -96,6 +100,7 @@ public struct Replay {
     let (generation, origin) = try Self.generation(options, &reader, &waiting, &hasEnded)
     state = DMADebug(options.configuration(generation))
     start.apply(to: &state)
+    match = start.match
     self.origin = origin
     self.reader = reader
     waiting.reverse()
@@ -172,7 +177,10 @@ public struct Replay {
       }
       position = 0
     }
-    if currentNames == nil { currentNames = reader.names }
+    if currentNames == nil {
+      currentNames = reader.names
+      match?.look(batch)
+    }
     return true
   }
 

@@ -101,6 +101,11 @@ public struct Statistics: Sendable {
     observeRest(&replay)
   }
 
+  /// Takes in the mappings of a saved dump, when somebody else has taken them from the replay.
+  public mutating func adopt(_ changes: [MappingChange]) {
+    for change in changes { take(change, at: 0) }
+  }
+
   /// Takes in an event whose changes and reports somebody else has taken from the replay.
   public mutating func observe(
     _ event: DMAEvent,

@@ -117,6 +117,9 @@ public final class Timeline {
   private let budget: Int
   private var hasEnded = false
   private var waiting: [EventBatch] = []
+  private var match: TableMatch?
+  /// Whether a device of the table beside the trace was met so far; `nil` without a table.
+  public var hasMetTable: Bool? { match?.isMet }
 
   public let origin: GenerationOrigin
   /// Messages in the order of events, the first ``maximumEntries``.
@@ -161,6 +164,7 @@ public final class Timeline {
       waiting = []
     }
     beginning.apply(to: &engine)
+    match = beginning.match
     engine.collectsChanges = true
     engine.noteLiveMappings()
     var activity = Activity()
@@ -224,6 +228,7 @@ public final class Timeline {
           if head.isFinished { end() }
           break
         }
+        match?.look(head.batch)
       }
       while !head.isAtBatchEnd {
         head.step()

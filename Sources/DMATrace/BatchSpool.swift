@@ -26,12 +26,13 @@ public final class BatchSpool {
   public private(set) var size: UInt64 = 0
 
   /// - Parameters:
-  ///   - pieceSize: bytes of a piece.
+  ///   - pieceSize: bytes of a piece; all of them stay below ``TemporaryFile/limit``.
   ///   - maximumPieces: pieces that are kept, 2 at least.
   /// - Throws: ``TraceError`` when there is no room for temporary files.
   public init(pieceSize: UInt64 = 256 << 20, maximumPieces: Int = 8) throws(TraceError) {
-    self.pieceSize = pieceSize
-    self.maximumPieces = max(2, maximumPieces)
+    let pieces = max(2, maximumPieces)
+    self.pieceSize = min(pieceSize, TemporaryFile.limit / UInt64(pieces))
+    self.maximumPieces = pieces
     try addPiece()
   }
 

@@ -56,9 +56,27 @@ final class ByteSource {
   private var packedLast = 0
   private var isWhole = true
   private var isRawEnded = false
-  /// What is expanded is no trace when it is larger than this, and than this many times the input.
-  private static let bombSize: UInt64 = 1 << 30
-  private static let bombRatio: UInt64 = 2000
+  /// What is expanded is not a trace when it is larger than this, and than the input by
+  /// ``Compression/maximumRatio``. What only streams through costs nothing but time.
+  private var bombSize: UInt64 { isSpooled ? 64 << 20 : 1 << 30 }
+  /// All of it goes to a temporary file.
+  var isSpooled = false
+  /// It was refused: what was read of it is not to be used.
+  private(set) var isRefused = false
+
+  /// How the lines of a text end.
+  private enum LineEnds {
+    /// Not one has been seen.
+    case unknown
+    /// With a line feed; also binary data, of which nothing may be changed.
+    case feeds
+    /// With a carriage return alone, which is handed out as a line feed.
+    case returns
+  }
+
+  private var lineEnds = LineEnds.unknown
+  /// Bytes at the beginning that were passed over: a byte order mark.
+  private(set) var skipped: UInt64 = 0
 
   /// Opens a file, or standard input for `-`.
   init(path: String) throws(TraceError) {
@@ -134,6 +152,7 @@ final class ByteSource {
     head = other.head
     bytesRead = offset
     isKnown = true
+    lineEnds = other.lineEnds
     closes = other.descriptor >= 0
     descriptor = other.descriptor < 0 ? -1 : fcntl(other.descriptor, F_DUPFD_CLOEXEC, 3)
     if other.descriptor >= 0, descriptor < 0 { throw Self.openError(errno, name) }
@@ -150,6 +169,7 @@ final class ByteSource {
     base = Self.allocate(capacity)
     bytesRead = min(offset, bytes.size)
     isKnown = true
+    lineEnds = .feeds
     descriptor = try bytes.duplicate()
     closes = descriptor >= 0
   }
@@ -190,18 +210,13 @@ final class ByteSource {
   func fill() throws(TraceError) {
     guard !ended else { return }
     makeRoom()
-    let want = min(isKnown ? chunk : max(4, chunk), capacity - last)
-    let place = UnsafeMutableRawBufferPointer(start: base + last, count: want)
-    var got = 0
-    if compression == nil {
-      guard let count = try readRaw(into: place) else { return }
-      got = count
-      if got == 0 { ended = true }
-      if !isKnown { got = try lookAtStart(place, got) }
-    } else {
-      guard let count = try expand(into: place) else { return }
-      got = count
-    }
+    let isStart = !isKnown
+    let room = UnsafeMutableRawBufferPointer(start: base + last, count: capacity - last)
+    // One byte less than there is room for: that after a carriage return may be needed, too.
+    let want = min(isStart ? max(4, chunk) : chunk, room.count - 1)
+    guard var got = try take(UnsafeMutableRawBufferPointer(rebasing: room[..<want])) else { return }
+    if isStart { got = try beginText(room, got) }
+    if lineEnds != .feeds { got = try settleLineEnds(room, got) }
     if head.count < 4096 {
       let part = UnsafeBufferPointer(start: base + last, count: min(got, 4096 - head.count))
       head.append(contentsOf: part)
@@ -210,6 +225,85 @@ final class ByteSource {
     bytesMade += UInt64(got)
     (base + last).update(repeating: 0, count: Self.padding)
   }
+
+  /// Reads some bytes, expanded when they are packed.
+  ///
+  /// - Returns: how many; `nil` when there are none at present.
+  private func take(_ place: UnsafeMutableRawBufferPointer) throws(TraceError) -> Int? {
+    guard compression == nil else { return try expand(into: place) }
+    guard let count = try readRaw(into: place) else { return nil }
+    if count == 0 { ended = true }
+    return isKnown ? count : try lookAtStart(place, count)
+  }
+
+  // MARK: Text
+
+  /// Looks at the first bytes, expanded: passes over a byte order mark, and finds out whether this
+  /// is text, whose line ends may be of another kind.
+  ///
+  /// - Returns: how many bytes are left.
+  private func beginText(
+    _ room: UnsafeMutableRawBufferPointer,
+    _ count: Int
+  ) throws(TraceError) -> Int {
+    var count = count
+    while count < 4, !ended {
+      count += try take(UnsafeMutableRawBufferPointer(rebasing: room[count..<4])) ?? 0
+    }
+    var bytes = room[..<count]
+    if bytes.starts(with: [0xff, 0xfe]) || bytes.starts(with: [0xfe, 0xff]) {
+      let isWide = bytes.starts(with: [0xff, 0xfe, 0, 0])
+      let encoding = isWide ? "UTF-32" : "UTF-16"
+      isRefused = true
+      throw TraceError(
+        path: name,
+        problem: "is \(encoding) text",
+        advice: "convert it first: `iconv -f \(encoding) -t UTF-8 FILE | …`"
+      )
+    }
+    if bytes.starts(with: [0xef, 0xbb, 0xbf]), let start = room.baseAddress {
+      skipped = 3
+      count -= 3
+      start.copyMemory(from: start + 3, byteCount: count)
+      bytes = room[..<count]
+    }
+    // Nothing of a binary capture is a line end.
+    let isText = bytes.allSatisfy { $0 >= 0x20 || $0 == 0x09 || $0 == 0x0a || $0 == 0x0d }
+    let isPerf = bytes.starts(with: "PERF".utf8) || bytes.starts(with: "2ELI".utf8)
+    lineEnds = isText && !isPerf ? .unknown : .feeds
+    return count
+  }
+
+  /// Finds out how lines end, once the first one does, and makes carriage returns that stand alone
+  /// line feeds, so that nobody else needs to know of them.
+  ///
+  /// - Returns: how many bytes there are now: the one after a carriage return may have to be read.
+  private func settleLineEnds(
+    _ room: UnsafeMutableRawBufferPointer,
+    _ count: Int
+  ) throws(TraceError) -> Int {
+    var count = count
+    while lineEnds == .unknown {
+      let bytes = room[..<count]
+      if bytes.contains(0x0a) {
+        lineEnds = .feeds
+      } else if let first = bytes.firstIndex(of: 0x0d) {
+        // Serial consoles send several before a line feed.
+        if ended || count == room.count || bytes[first...].contains(where: { $0 != 0x0d }) {
+          lineEnds = .returns
+        } else {
+          count += try take(UnsafeMutableRawBufferPointer(rebasing: room[count...count])) ?? 0
+        }
+      } else {
+        return count
+      }
+    }
+    guard lineEnds == .returns else { return count }
+    for index in 0..<count where room[index] == 0x0d { room[index] = 0x0a }
+    return count
+  }
+
+  // MARK: Raw bytes
 
   /// Reads some bytes as they are.
   ///
@@ -359,11 +453,14 @@ final class ByteSource {
         )
       }
       if step.made > 0 {
-        if bytesMade > Self.bombSize, bytesMade / Self.bombRatio > bytesRead {
+        if let ratio = compression?.maximumRatio, bytesMade > bombSize,
+          bytesMade / ratio > bytesRead
+        {
+          isRefused = true
           throw TraceError(
             path: name,
-            problem: "expands to more than \(Self.bombRatio) times its size: refused",
-            advice: "unpack it yourself when it is really a trace"
+            problem: "expands to more than \(ratio) times its size: refused",
+            advice: "unpack it yourself if it really is a trace"
           )
         }
         return step.made

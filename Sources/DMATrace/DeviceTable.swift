@@ -58,6 +58,7 @@ public struct DeviceTable: Sendable {
   ///
   /// - Parameter name: what error messages call it.
   public init(bytes: [UInt8], name: String) throws(TraceError) {
+    let path = String(escaping: name.utf8)
     var number = 0
     for line in bytes.split(separator: 0x0a, omittingEmptySubsequences: false) {
       number += 1
@@ -67,11 +68,26 @@ public struct DeviceTable: Sendable {
         entries.append(try Self.entry(words))
       } catch {
         throw TraceError(
-          path: String(escaping: name.utf8),
+          path: path,
           problem: "line \(number): \(error.text)",
-          advice: "a line is `BUS DEVICE DRIVER key=value…`: `pci 0000:00:06.0 nvme mask=64`"
+          advice: Self.advice
         )
       }
+    }
+    guard !entries.isEmpty else {
+      throw TraceError(path: path, problem: "is not a table of devices", advice: Self.advice)
+    }
+  }
+
+  private static let advice =
+    "a line is `BUS DEVICE DRIVER key=value…`: `pci 0000:00:06.0 nvme mask=64`"
+
+  /// Whether a word can be the name of a bus or a device. The kernel has no brackets, quotes or the
+  /// like in them; lines of traces, logs and programs have.
+  private static func isName(_ word: ArraySlice<UInt8>) -> Bool {
+    word.allSatisfy { byte in
+      byte >= 0x80 || byte >= 0x30 && byte <= 0x39 || byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a
+        || "-_.:,+@!%#/~".utf8.contains(byte)
     }
   }
 
@@ -89,6 +105,9 @@ public struct DeviceTable: Sendable {
         throw Problem(text: "control characters")
       }
       texts.append(String(decoding: word, as: UTF8.self))
+    }
+    guard isName(words[0]), isName(words[1]) else {
+      throw Problem(text: "not a bus and a device")
     }
     // The keys stand at the end: what comes before the first of them is the driver.
     var keys = 2

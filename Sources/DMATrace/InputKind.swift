@@ -80,6 +80,12 @@ struct InputKind {
     if text.isEmpty {
       return InputKind(problem: "holds nothing but blanks", advice: howTo)
     }
+    if isUTF16(head) {
+      return InputKind(
+        problem: "is UTF-16 text",
+        advice: "convert it first: `iconv -f UTF-16 -t UTF-8 FILE | …`"
+      )
+    }
     var odd = 0
     for byte in head where byte < 0x20 && !(7...13).contains(byte) && byte != 0x1b { odd += 1 }
     if odd * 50 > head.count { return InputKind(problem: "is binary data, not a trace") }
@@ -103,6 +109,14 @@ struct InputKind {
       return InputKind(problem: "is JSON, not a trace")
     }
     return InputKind(problem: "is text without trace events", advice: howTo)
+  }
+
+  /// Whether every other byte is zero, as in UTF-16 of mostly ASCII without a byte order mark.
+  private static func isUTF16(_ head: [UInt8]) -> Bool {
+    var zeros = [0, 0]
+    for (index, byte) in head.enumerated() where byte == 0 { zeros[index & 1] += 1 }
+    return head.count >= 16 && max(zeros[0], zeros[1]) * 5 > head.count * 2
+      && min(zeros[0], zeros[1]) * 50 < head.count
   }
 
   private static let howTo =

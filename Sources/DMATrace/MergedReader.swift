@@ -209,6 +209,8 @@ public struct MergedReader: TraceReader {
       sum.dmaEvents &+= part.dmaEvents
       sum.foreignEvents &+= part.foreignEvents
       sum.malformedLines &+= part.malformedLines
+      sum.brokenRecords &+= part.brokenRecords
+      sum.undecoded &+= part.undecoded
       sum.malformed += part.malformed.prefix(10 - min(10, sum.malformed.count))
       sum.lostEvents &+= part.lostEvents
       sum.overwrittenEvents &+= part.overwrittenEvents

@@ -39,7 +39,7 @@ extension TextDecoder {
     _ batch: inout EventBatch
   ) -> LineResult {
     var event = DMAEvent(.other)
-    guard prefix.cpu < 1 << 16 else {
+    guard prefix.cpu < DMAEvent.cpuLimit else {
       problem = "no machine has so many CPUs"
       return .malformed
     }
@@ -94,7 +94,8 @@ extension TextDecoder {
       recognised = true
       return result
     }
-    problem = isRaw(cursor) ? "option raw: such lines carry no data" : "not an event"
+    isRecord = isRaw(cursor)
+    problem = isRecord ? "option raw: such lines carry no data" : "not an event"
     if !recognised { hints.look(cursor) }
     return .malformed
   }
@@ -169,7 +170,7 @@ extension TextDecoder {
       }
     } else if cursor.skip("##### CPU ") {
       recognised = true
-      if overwritten, let cpu = cursor.decimal(), cpu < 1 << 16 {
+      if overwritten, let cpu = cursor.decimal(), cpu < DMAEvent.cpuLimit {
         lost(0, cpu: UInt32(cpu), time: 0, &batch)
       }
     } else if cursor.skip("# os release : ") {
@@ -205,7 +206,9 @@ extension TextDecoder {
       cursor.at += 1
       cursor.skipSpaces()
     }
-    guard cursor.skip("CPU:"), let cpu = cursor.decimal(), cpu < 1 << 16, cursor.skip(" [") else {
+    guard cursor.skip("CPU:"), let cpu = cursor.decimal(), cpu < DMAEvent.cpuLimit,
+      cursor.skip(" [")
+    else {
       return nil
     }
     if cursor.isAt("SUBBUFFER START]") { return .decoration }

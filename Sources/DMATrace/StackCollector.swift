@@ -7,7 +7,6 @@ import DMADebugCore
 struct StackCollector {
   /// How many events are held back at most, once stacks have been seen.
   static let maximumHeld = 64
-  private static let maximumCPUs = 1 << 16
 
   /// A stack has been seen.
   private(set) var seen = false
@@ -40,7 +39,7 @@ struct StackCollector {
 
   @inline(never)
   private mutating func noteHigh(_ cpu: Int, _ delivered: UInt64) {
-    guard cpu < Self.maximumCPUs else { return }
+    guard cpu < Int(DMAEvent.cpuLimit) else { return }
     lastOf.append(contentsOf: repeatElement(0, count: cpu + 1 - lastOf.count))
     lastOf[cpu] = delivered
   }

@@ -24,6 +24,8 @@ struct TextDecoder {
 
   /// Why the last line was ``LineResult/malformed``.
   var problem: StaticString = ""
+  /// The line at hand looks like the record of an event, not like prose between such.
+  var isRecord = false
   /// A line was met that only a trace has.
   var recognised = false
   /// Lines like those of dma-debug were met, which are a kernel log or a dump.
@@ -97,6 +99,7 @@ struct TextDecoder {
     if end > start, end[-1] == 0x0d { end -= 1 }
     summary.lines &+= 1
     var result = LineResult.malformed
+    isRecord = true
     if fastLine(start, end, &batch, &result) {
       recognised = true
     } else {
@@ -154,6 +157,7 @@ struct TextDecoder {
       summary.cutOff = true
       return
     }
+    if isRecord { summary.brokenRecords &+= 1 }
     countMalformed(start, end)
   }
 
@@ -175,6 +179,29 @@ struct TextDecoder {
   }
 
   // MARK: Events
+
+  /// Counts a line that is too long to be decoded. An event in it, such as a list of very many
+  /// entries, is missing.
+  mutating func lineTooLong(_ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) {
+    summary.lines &+= 1
+    problem = "longer than 1 MiB"
+    countMalformed(start, end)
+    let prefix = LinePrefix(start, end)
+    let name = prefix?.event ?? start
+    var cursor = Cursor(name, min(end, name + NameCache.longest + 2))
+    while cursor.find(UInt8(ascii: ":")) {
+      if cursor.count > 1, cursor.at[1] == 0x20 {
+        let code = EventCode(name: UnsafeBufferPointer(start: name, count: cursor.at - name))
+        guard code.kind != nil || prefix != nil && code != .foreign && code != .understood else {
+          return
+        }
+        recognised = true
+        summary.undecoded &+= 1
+        return
+      }
+      cursor.at += 1
+    }
+  }
 
   /// Decodes what follows the time: the name of an event and its payload.
   @inline(__always)

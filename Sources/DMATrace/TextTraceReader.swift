@@ -70,7 +70,12 @@ public struct TextTraceReader: TraceReader {
   public func mark() -> ReaderMark {
     var state = decoder
     state.names = TraceNames()
-    return ReaderMark(offset: used, decoder: state, skipping: skipping, done: done)
+    return ReaderMark(
+      offset: used + source.skipped,
+      decoder: state,
+      skipping: skipping,
+      done: done
+    )
   }
 
   public func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader {
@@ -184,9 +189,7 @@ public struct TextTraceReader: TraceReader {
 
   private mutating func tooLong(_ bytes: UnsafeBufferPointer<UInt8>) {
     guard let start = bytes.baseAddress else { return }
-    decoder.summary.lines += 1
-    decoder.problem = "longer than 1 MiB"
-    decoder.countMalformed(start, start + bytes.count)
+    decoder.lineTooLong(start, start + bytes.count)
   }
 
   /// The last line, when it has no line end, and the end of everything.

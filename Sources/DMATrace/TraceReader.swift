@@ -102,6 +102,12 @@ public struct TraceSummary: Sendable {
   public var malformedLines: UInt64 = 0
   /// The first few of them.
   public var malformed: [Malformed] = []
+  /// Those of ``malformedLines`` of a text that look like records of events, not like prose between
+  /// such.
+  public var brokenRecords: UInt64 = 0
+  /// Records of a binary capture that could not be decoded, and events in lines that were too long:
+  /// each of them is missing for certain.
+  public var undecoded: UInt64 = 0
   /// Events that the tracer says it lost; 1 for a loss of unknown size.
   public var lostEvents: UInt64 = 0
   /// Events that were overwritten before the capture was saved (`entries-written` − `in-buffer`).
@@ -120,6 +126,8 @@ public struct TraceSummary: Sendable {
   public var sawBufferTracepoints = false
   /// It is a saved `dma-api/dump`, a state without events.
   public var isDump = false
+  /// Entries of a dump.
+  public var entries: UInt64 = 0
   /// The capture has stack traces.
   public var sawStacks = false
   /// The capture has hits of the probe on `debug_dma_mapping_error`.
@@ -132,6 +140,26 @@ public struct TraceSummary: Sendable {
 }
 
 extension TraceSummary {
+  /// Why some of the capture counts as unread; `nil` when all of it could be read, or nearly all
+  /// lines of a text.
+  ///
+  /// - Parameter percent: how many of a hundred lines of a text that look like records of events
+  ///   may be impossible to understand. Prose, foreign events and kernel logs are none of them.
+  public func damage(maximumMalformed percent: Double) -> String? {
+    if let damage { return damage }
+    if undecoded > 0 {
+      return "\(undecoded) record\(undecoded == 1 ? "" : "s") could not be decoded\(firstMalformed)"
+    }
+    let records = events &+ foreignEvents &+ entries &+ brokenRecords
+    guard Double(brokenRecords) * 100 > percent * Double(records) else { return nil }
+    return "\(brokenRecords) of \(records) trace records could not be understood\(firstMalformed)"
+  }
+
+  private var firstMalformed: String {
+    malformed.first.map { " (first: \(isBinary ? "record" : "line") \($0.line): \($0.reason))" }
+      ?? ""
+  }
+
   /// Names the dialect, unless it has a name already.
   mutating func name(dialect name: String) {
     if dialect == "unknown" { dialect = name }

@@ -50,6 +50,11 @@ enum Curses {
     getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
   }
 
+  /// Lets the terminal say where pasted text begins and ends, or not.
+  static func setPaste(_ on: Bool) {
+    terminal_set_paste(on)
+  }
+
   // MARK: Colours
 
   /// Starts colours; how many there are, and whether the terminal's own may be kept.
@@ -193,7 +198,25 @@ enum Curses {
     }
   }
 
+  /// The bytes that have been typed, past curses, which would read them one by one; no more than some,
+  /// and none when nothing comes within `milliseconds`.
+  ///
+  /// - Precondition: curses holds no bytes that it read ahead, as after a sequence that it knows.
+  static func readBytes(within milliseconds: Int32 = 0) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 4096)
+    var request = pollfd(fd: keyboardDescriptor, events: Int16(POLLIN), revents: 0)
+    // A terminal gives out a few thousand bytes at a time.
+    while bytes.count < 1 << 16, poll(&request, 1, bytes.isEmpty ? milliseconds : 0) > 0 {
+      let count = Glibc.read(keyboardDescriptor, &chunk, chunk.count)
+      guard count > 0 else { break }
+      bytes += chunk[..<count]
+    }
+    return bytes
+  }
+
   // Above every number that curses gives to keys of terminfo.
+  private static let pasteBegin: Int32 = 0x7F05
   private static let controlUp: Int32 = 0x7F01
   private static let controlDown: Int32 = 0x7F02
   private static let controlRight: Int32 = 0x7F03
@@ -224,6 +247,7 @@ enum Curses {
     case controlRight: .controlArrow(.right)
     case KEY_F0 + 1...KEY_F0 + 63: .function(Int(code - KEY_F0))
     case KEY_RESIZE: .resize
+    case pasteBegin: .paste("")
     default: .unknown
     }
   }
@@ -274,6 +298,8 @@ enum Curses {
       define("\u{1B}O\(final)", KEY_F0 + Int32(index) + 1)
     }
     define("\u{1B}[Z", KEY_BTAB)
+    // Some descriptions name it, but not as a key.
+    define_key("\u{1B}[200~", pasteBegin)
     // Terminfo has these under names without a fixed number, so they are redefined in any case.
     let modified: [(String, Int32, Int32)] = [
       ("A", KEY_SR, controlUp), ("B", KEY_SF, controlDown),

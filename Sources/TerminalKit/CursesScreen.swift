@@ -20,6 +20,11 @@ public final class CursesScreen: Screen {
   private var cells: [Curses.NativeCell] = []
   /// Read together with an earlier key.
   private var pendingKeys: [Key] = []
+  /// The paste that is coming in.
+  private var paste: PasteDecoder?
+  /// What was read together with the end of a paste, the next one last. Keys of more than a character
+  /// are not recognised in it.
+  private var pendingScalars: [Unicode.Scalar] = []
 
   init(_ options: TerminalOptions) throws(TerminalError) {
     let localeIsUTF8 = Curses.setLocale(preferUTF8: options.characterSet == .utf8)
@@ -31,6 +36,7 @@ public final class CursesScreen: Screen {
     colorDepth = palette.depth
     reportsMouse = options.mouse
     Curses.setMouse(options.mouse)
+    if Curses.understandsModernSequences { Curses.setPaste(true) }
   }
 
   func end() {
@@ -152,7 +158,45 @@ public final class CursesScreen: Screen {
 
   private func readKey() -> Key? {
     if !pendingKeys.isEmpty { return pendingKeys.removeFirst() }
-    return KeyDecoder.next { Curses.read(pending: &pendingKeys) }
+    if paste != nil, let key = readPaste() { return key }
+    guard paste == nil else { return nil }
+    let key = KeyDecoder.next { readInput() }
+    guard case .paste? = key else { return key }
+    paste = PasteDecoder()
+    return readPaste() ?? .unknown
+  }
+
+  private func readInput() -> KeyDecoder.Input? {
+    if let scalar = pendingScalars.popLast() { return .scalar(scalar) }
+    return Curses.read(pending: &pendingKeys)
+  }
+
+  /// The next part of the paste that is at hand.
+  private func readPaste() -> Key? {
+    while var decoder = paste {
+      var bytes = pendingScalars.reversed().flatMap { Array(UTF8.encode($0)!) }
+      pendingScalars = []
+      if bytes.isEmpty {
+        // The rest of the end comes at once; a person's next key does not.
+        bytes = Curses.readBytes(within: decoder.endsWithEscape ? 100 : 0)
+      }
+      if bytes.isEmpty {
+        guard decoder.endsWithEscape else { return nil }
+        paste = nil
+        return .escape
+      }
+      let (text, rest) = decoder.take(bytes)
+      paste = rest == nil ? decoder : nil
+      if let rest {
+        pendingScalars = String(decoding: rest, as: UTF8.self).unicodeScalars.reversed()
+      }
+      if !text.isEmpty { return .paste(text) }
+    }
+    return nil
+  }
+
+  public func keyAtHand() -> Key? {
+    isOpen ? keyOfSignals() ?? readKey() : nil
   }
 
   private func keyOfSignals() -> Key? {

@@ -13,6 +13,9 @@ public enum Key: Hashable, Sendable {
   case shiftArrow(Arrow)
   case controlArrow(Arrow)
   case mouse(MouseEvent)
+  /// Text that was pasted, or the next part of it: what it says is no command. An empty part is the
+  /// beginning of a paste.
+  case paste(String)
   /// The screen has another size now; lay out and draw again.
   case resize
   /// SIGINT (Ctrl-C), SIGTERM or SIGHUP, or the terminal is gone: save and leave.

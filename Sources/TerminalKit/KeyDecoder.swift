@@ -40,9 +40,13 @@ struct KeyDecoder {
     case .key(let key): return key
     case .scalar("["):
       // The rest of an unknown sequence would arrive as typed letters, and act as commands.
+      var sequence = String.UnicodeScalarView()
       for count in 0..<maximumSequence {
         guard case .scalar(let scalar)? = read() else { return count == 0 ? .alt("[") : .unknown }
-        if (0x40...0x7E).contains(scalar.value) { return .unknown }
+        sequence.append(scalar)
+        if (0x40...0x7E).contains(scalar.value) {
+          return String(sequence) == "200~" ? .paste("") : .unknown
+        }
       }
       return .unknown
     case .scalar("O"):

@@ -3,7 +3,11 @@ public struct LineEditor: Sendable {
   /// The most bytes of a line.
   public static let maximumLength = 4096
 
-  public private(set) var text: String
+  public private(set) var text: String {
+    didSet { if text.utf8.count < oldValue.utf8.count { isFull = false } }
+  }
+  /// Something did not fit and was left out.
+  public private(set) var isFull = false
   /// Characters before the cursor.
   public private(set) var cursor: Int
   private let history: [String]
@@ -25,10 +29,14 @@ public struct LineEditor: Sendable {
   public mutating func type(_ key: Key) -> Bool {
     switch key {
     case .character(let character):
-      guard text.utf8.count < Self.maximumLength else { return true }
+      guard text.utf8.count + character.utf8.count <= Self.maximumLength else {
+        isFull = true
+        return true
+      }
       text.insert(character, at: index(cursor))
       // A combining mark joins the character before it.
       cursor = min(cursor + 1, text.count)
+    case .paste(let pasted): insert(pasted)
     case .backspace:
       guard cursor > 0 else { return true }
       text.remove(at: index(cursor - 1))
@@ -53,6 +61,33 @@ public struct LineEditor: Sendable {
   public mutating func set(_ text: String) {
     self.text = text
     cursor = text.count
+  }
+
+  /// Inserts pasted text at the cursor, as far as there is room: ends of lines and tabs become blanks,
+  /// other characters that are not printable are left out.
+  private mutating func insert(_ pasted: String) {
+    let room = Self.maximumLength - text.utf8.count
+    var clean = String.UnicodeScalarView()
+    var bytes = 0
+    var last: Unicode.Scalar?
+    for scalar in pasted.unicodeScalars {
+      let isSecond = scalar == "\n" && last == "\r"
+      last = scalar
+      let isBlank = scalar == "\n" || scalar == "\r" || scalar == "\t"
+      if isSecond || Sanitizer.needsEscape(scalar) && !isBlank { continue }
+      bytes += UTF8.width(scalar)
+      if bytes > room {
+        isFull = true
+        break
+      }
+      clean.append(isBlank ? " " : scalar)
+    }
+    guard !clean.isEmpty else { return }
+    let place = index(cursor)
+    // A combining mark joins the character before it, so characters are counted afterwards.
+    let before = String(text[..<place]) + String(clean)
+    text = before + text[place...]
+    cursor = min(before.count, text.count)
   }
 
   private func index(_ offset: Int) -> String.Index {

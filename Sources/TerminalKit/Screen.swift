@@ -28,6 +28,10 @@ public protocol Screen: AnyObject {
   /// first; keys come first when several do. `nil` waits without an end, 0 does not wait.
   func wait(timeoutMilliseconds: Int?, descriptor: Int32?) -> Wakeup
 
+  /// The next key if it is at hand already, without waiting: what a flood of keys is taken with before
+  /// the next frame.
+  func keyAtHand() -> Key?
+
   /// Beeps, or flashes.
   func bell()
 
@@ -41,6 +45,9 @@ public protocol Screen: AnyObject {
 }
 
 extension Screen {
+  /// Every key comes through ``wait(timeoutMilliseconds:descriptor:)``.
+  public func keyAtHand() -> Key? { nil }
+
   /// Shows a frame without a cursor.
   public func draw(_ frame: CellBuffer) {
     draw(frame, cursor: nil)

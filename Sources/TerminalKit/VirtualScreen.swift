@@ -5,6 +5,8 @@ public final class VirtualScreen: Screen {
     case key(Key)
     /// Some characters, one key each.
     case type(String)
+    /// Keys that are at hand all together.
+    case flood([Key])
     case resize(Size)
     case descriptorReady
     case timeout
@@ -22,6 +24,8 @@ public final class VirtualScreen: Screen {
   /// What `wait` was called with, in order.
   public private(set) var timeouts: [Int?] = []
   private var steps: [Step]
+  /// The rest of a flood, the next one last.
+  private var flood: [Key] = []
 
   /// A screen that plays `steps`, and asks to quit when they are through.
   public init(
@@ -53,8 +57,12 @@ public final class VirtualScreen: Screen {
 
   public func wait(timeoutMilliseconds: Int?, descriptor: Int32?) -> Wakeup {
     timeouts.append(timeoutMilliseconds)
+    if let key = flood.popLast() { return .key(key) }
     switch steps.popLast() {
     case .key(let key): return .key(key)
+    case .flood(let keys):
+      flood = keys.reversed()
+      return flood.popLast().map { .key($0) } ?? .timeout
     case .resize(let newSize):
       size = newSize
       return .key(.resize)
@@ -63,6 +71,8 @@ public final class VirtualScreen: Screen {
     case .type, nil: return .key(.quitRequest)
     }
   }
+
+  public func keyAtHand() -> Key? { flood.popLast() }
 
   /// What was copied, in order.
   public private(set) var copies: [String] = []

@@ -33,16 +33,16 @@ struct Dmatop: ParsableCommand {
   )
 
   static func main() {
-    StandardInput.reserveDescriptors()
+    StandardDescriptors.reserve()
     StandardInput.announceWaiting()
     EndSignals.install()
     do {
       var command = try parseAsRoot()
       if let command = command as? any FileCommand { try command.files().check() }
       try command.run()
-      EndSignals.exit(0)
+      EndSignals.exit(ExitStatus.of(0))
     } catch let code as ExitCode {
-      EndSignals.exit(code.rawValue)
+      EndSignals.exit(ExitStatus.of(code.rawValue))
     } catch let error as TraceError {
       StandardError.write("dmatop: \(error.description)")
       EndSignals.exit(2, isInterrupted: error.isInterruption)

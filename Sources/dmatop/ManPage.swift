@@ -82,11 +82,12 @@ enum ManPage {
       .B ESCDELAY
       Milliseconds to wait for the rest of an escape sequence, 25 unless set.
       .SH EXIT STATUS
-      0 when all went well, 1 when lint found something or a simulation did not find what it should,
-      2 for wrong arguments and for traces that cannot be read, 129, 130 and 143 after SIGHUP, SIGINT
-      and SIGTERM: the first of them is the end of the input, whose result is printed and whose files
-      are completed; a second one ends dmatop at once. 2 wins over the signals, those over 1. Ctrl\\-C
-      in the monitor is a key that quits, with 0.
+      0 when all went well, 1 when lint found something, when diff found a difference or when a
+      simulation did not find what it should, 2 for wrong arguments and for what could not be read or
+      written, or not all of it, 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM: the first of them
+      is the end of the input, whose result is printed and whose files are completed; a second one
+      ends dmatop at once. 2 wins over the signals, those over 1. Ctrl\\-C in the monitor is a key
+      that quits, with 0.
 
       """
     return page

@@ -15,16 +15,6 @@ enum StandardInput {
     return status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFREG
   }
 
-  /// Opens standard descriptors that are closed, lest a file gets their number. Using them fails as
-  /// before.
-  static func reserveDescriptors() {
-    for (number, mode) in [
-      (STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY),
-    ] where fcntl(number, F_GETFD) < 0 {
-      _ = open("/dev/null", mode)
-    }
-  }
-
   /// Makes commands say what they wait for when nothing comes.
   static func announceWaiting() {
     WaitingInput.waiter = { input in

@@ -77,6 +77,18 @@ import Testing
     }
   }
 
+  /// Where the options of a file by hand begin.
+  private static func optionsStart(
+    _ bytes: [UInt8],
+    _ compression: TraceDatBuilder.Compression
+  ) -> Int {
+    // The word behind magic, version, byte order, sizes and the names of the packing.
+    let place =
+      10 + 2 + 1 + 1 + 4 + compression.rawValue.utf8.count + 1
+      + (compression == .none ? 1 : 4)
+    return (0..<8).reduce(0) { $0 | Int(bytes[place + $1]) << (8 * $1) }
+  }
+
   @Test(
     "without the options at its end the rest of a file is found",
     arguments: TraceDatBuilder.Compression.allCases
@@ -90,13 +102,8 @@ import Testing
     }
     builder.buffers = [TraceDatBuilder.Buffer(cpus: cpus)]
     let whole = builder.build()
-    var start: UInt64 = 0
-    // The word behind magic, version, byte order, sizes and the names of the packing.
-    let place =
-      10 + 2 + 1 + 1 + 4 + compression.rawValue.utf8.count + 1
-      + (compression == .none ? 1 : 4)
-    for index in 0..<8 { start |= UInt64(whole[place + index]) << UInt64(8 * index) }
-    let reading = Reading(anything: Array(whole[..<(Int(start) + 20)]))
+    let start = Self.optionsStart(whole, compression)
+    let reading = Reading(anything: Array(whole[..<(start + 20)]))
     #expect(reading.error == nil)
     #expect(reading.summary.damage != nil)
     let all = Reading(anything: whole)
@@ -212,5 +219,38 @@ import Testing
     let reading = Reading(anything: bytes)
     #expect(reading.events.count == 2)
     #expect(reading.summary.damage?.contains("more than 2000 times its size") == true)
+  }
+
+  @Test("what is to be spooled and expands without end is refused before it fills the disk")
+  func spooledBomb() {
+    let bytes = Self.bytes("formats/synth-v6.dat") + [UInt8](repeating: 0, count: 96 << 20)
+    let packed = Packing.zlib(bytes, gzip: true)
+    #expect(packed.count < 200_000)
+    let error = Reading(anything: packed).error
+    #expect(error?.problem == "expands to more than 500 times its size: refused")
+  }
+
+  @Test("a packed binary capture that is cut off says so, also when its trace is whole")
+  func cutArchive() {
+    // Random bytes behind the records: they need room in the archive.
+    var random = Seeded(state: 3)
+    let tail = (0..<100_000).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let packed = Packing.zlib(Self.bytes("formats/synth-v6.dat") + tail, gzip: true)
+    let reading = Reading(anything: Array(packed.dropLast(8)))
+    #expect(reading.events.count > 10)
+    #expect(reading.summary.damage?.contains("compressed data is cut off") == true)
+  }
+
+  @Test("a page that begins at the end of time, in a file without options")
+  func salvageAtTheEndOfTime() {
+    var builder = TraceDatBuilder()
+    builder.buffers = [
+      TraceDatBuilder.Buffer(cpus: [[.record(delta: 0, builder.map(0x1000))]], start: .max)
+    ]
+    let whole = builder.build()
+    let start = Self.optionsStart(whole, .none)
+    let reading = Reading(anything: Array(whole[..<(start + 20)]))
+    #expect(reading.events.count == 1)
+    #expect(reading.summary.damage != nil)
   }
 }

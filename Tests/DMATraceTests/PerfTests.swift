@@ -195,6 +195,24 @@ private struct PerfBuilder {
 }
 
 @Suite struct PerfTests {
+  @Test("a CPU that no machine has is damage, and costs no memory")
+  func absurdCPU() throws {
+    var builder = PerfBuilder()
+    let dat = builder.traceDat
+    builder.items = [
+      PerfBuilder.sample(1, dat.map(0x1000), cpu: 3),
+      PerfBuilder.sample(2, dat.map(0x2000), cpu: 0x6600_0001),
+      PerfBuilder.sample(3, dat.map(0x3000), cpu: 0xffff),
+    ]
+    let reading = Reading(anything: builder.build())
+    #expect(reading.events.map(\.event.dmaAddress) == [0x1000, 0x3000])
+    #expect(reading.summary.malformed.map(\.reason) == ["no machine has so many CPUs"])
+    #expect(
+      reading.summary.damage(maximumMalformed: 100)
+        == "1 record could not be decoded (first: record 2: no machine has so many CPUs)"
+    )
+  }
+
   @Test("says the same as perf script", arguments: ["linux-6.12", "linux-7.3"])
   func sameAsScript(_ release: String) throws {
     let directory = Fixtures.root + "/fixtures/kernel/\(release)/perf-nvme"

@@ -37,6 +37,8 @@ struct TraceDatBuilder {
   var longSize = 8
   var pageSize = 4096
   var compression = Compression.none
+  /// Bytes of a chunk before it is packed; one and a half pages otherwise, so that one may be split.
+  var chunkSize: Int?
   /// Records always say their length in a word of their own.
   var longRecords = false
   var buffers: [Buffer] = []
@@ -391,9 +393,8 @@ struct TraceDatBuilder {
         let data = pages(items, start: buffer.start)
         var body = data
         if compression != .none {
-          // Chunks of one and a half pages: a page may be split.
           var chunks = writer()
-          let size = pageSize * 3 / 2
+          let size = chunkSize ?? pageSize * 3 / 2
           chunks.put(UInt64((data.count + size - 1) / size), 4)
           for first in stride(from: 0, to: data.count, by: size) {
             let part = Array(data[first..<min(first + size, data.count)])

@@ -343,8 +343,20 @@ import Testing
   func marks(_ compression: TraceDatBuilder.Compression) throws {
     var builder = TraceDatBuilder()
     builder.compression = compression
+    try goOnFromEveryMark(&builder, 9000)
+  }
+
+  @Test("also when a page lies in many small chunks")
+  func marksInSmallChunks() throws {
+    var builder = TraceDatBuilder()
+    builder.compression = .zstd
+    builder.chunkSize = 1000
+    try goOnFromEveryMark(&builder, 4000)
+  }
+
+  private func goOnFromEveryMark(_ builder: inout TraceDatBuilder, _ count: UInt64) throws {
     var cpus: [[TraceDatBuilder.Item]] = [[], [], []]
-    for number in 0..<9000 as Range<UInt64> {
+    for number in 0..<count {
       let cpu = Int(number * 7 % 3)
       cpus[cpu].append(.record(delta: 3 + number % 5, builder.map(0x1000 * number)))
       if number % 100 == 50 { cpus[cpu].append(.lost(number)) }
@@ -352,7 +364,7 @@ import Testing
     builder.buffers = [TraceDatBuilder.Buffer(cpus: cpus)]
     let bytes = builder.build()
     let all = Reading(anything: bytes).events.map(\.all)
-    #expect(all.count > 9000)
+    #expect(all.count > count)
     guard var reader = try CaptureInput.open(bytes, name: "test") as? TraceDatReader else {
       Issue.record("not a trace.dat")
       return

@@ -25,7 +25,9 @@ import Testing
     _ command: String
   ) {
     #expect(screen.contains("event \(finding[0])/"), "\(command)\n\(screen)")
-    if !finding[1].hasPrefix("DMA0") { #expect(screen.contains(finding[1]), "\(command)\n\(screen)") }
+    if !finding[1].hasPrefix("DMA0") {
+      #expect(screen.contains(finding[1]), "\(command)\n\(screen)")
+    }
   }
 
   /// Number of the event, rule and fingerprint of each finding that has a moment.

@@ -376,7 +376,7 @@ import Testing
     let stat = try Program.run(["stat", "--start-dump", dump, trace])
     #expect(stat.output.contains("(recognised by the dump)"))
     let broken = try Program.run(["stat", "--start-dump", trace, trace])
-    #expect(broken.status == 2 && broken.errors.contains("is no dma-api/dump"))
+    #expect(broken.status == 2 && broken.errors.contains("is not a dma-api/dump"))
   }
 
   // MARK: diff

@@ -36,20 +36,7 @@ private final class RandomScreen: Screen {
   func draw(_ frame: CellBuffer, cursor: Position?) {
     frames += 1
     precondition(frame.size == size, "a frame of another size than the screen")
-    for y in 0..<frame.height {
-      var width = 0
-      for cell in frame.row(y) {
-        width += Int(cell.width)
-        for scalar in cell.text.unicodeScalars {
-          precondition(
-            scalar.value >= 0x20 && !(0x7f..<0xa0).contains(scalar.value),
-            "a control character on the screen"
-          )
-          precondition(!glyphs.isASCII || scalar.value < 0x80, "more than ASCII on the screen")
-        }
-      }
-      precondition(width == frame.width, "a row is not as wide as the screen")
-    }
+    if let fault = FrameCheck.fault(frame, isASCII: glyphs.isASCII) { preconditionFailure(fault) }
   }
 
   func wait(timeoutMilliseconds: Int?, descriptor: Int32?) -> Wakeup {
@@ -57,17 +44,24 @@ private final class RandomScreen: Screen {
     if steps > maximum || ContinuousClock.now > deadline { return .key(.quitRequest) }
     if !pending.isEmpty { return .key(pending.removeFirst()) }
     switch random.next() % 100 {
-    case 0..<8: return .timeout
+    case 0..<6: return .timeout
+    case 6..<8: return .key(.paste(pasted()))
     case 8..<13:
-      let sizes = [(1, 1), (20, 5), (40, 10), (80, 24), (200, 60), (300, 100), (10, 3), (3, 40)]
-      let (width, height) = sizes[Int(random.next() % 8)]
+      let sizes = [
+        (1, 1), (20, 5), (40, 10), (80, 24), (200, 60), (300, 100), (10, 3), (3, 40), (300, 1),
+        (1, 100), (2, 2),
+      ]
+      let (width, height) = sizes[Int(random.next() % UInt64(sizes.count))]
       size = Size(width: width, height: height)
       return .key(.resize)
     case 13..<25: return .key(mouse())
-    case 25..<40:
+    case 25..<38:
       pending = words()
       return .timeout
-    case 40..<70:
+    case 38..<41:
+      pending = emptyList()
+      return .timeout
+    case 41..<70:
       let actions = MonitorAction.allCases
       let action = actions[Int(random.next() % UInt64(actions.count))]
       // Quitting would end it; everything else may be.
@@ -78,16 +72,59 @@ private final class RandomScreen: Screen {
     }
   }
 
+  /// Some of the keys that are still to come are at hand at once.
+  func keyAtHand() -> Key? {
+    guard !pending.isEmpty, random.next() % 3 > 0 else { return nil }
+    steps += 1
+    return pending.removeFirst()
+  }
+
+  private func pasted() -> String {
+    let texts = [
+      "", "nvme", "a\nb\r\nc\td", "\u{1b}[2J\u{7}q\u{3}", "\u{202e}\u{200b}", "e\u{301}\u{301}日本",
+      String(repeating: "nvme ", count: 2000), String(repeating: "\n", count: 5000),
+      String(repeating: "(", count: 5000), "~" + String(repeating: "(", count: 900),
+    ]
+    return texts[Int(random.next() % UInt64(texts.count))]
+  }
+
   private func mouse() -> Key {
     let position = Position(
       x: Int(random.next() % UInt64(size.width + 2)),
       y: Int(random.next() % UInt64(size.height + 2))
     )
-    switch random.next() % 4 {
+    switch random.next() % 6 {
     case 0: return .mouse(MouseEvent(.wheelUp, at: position))
     case 1: return .mouse(MouseEvent(.wheelDown, at: position))
+    case 2: return .mouse(MouseEvent(.release(1), at: position))
+    case 3: return .mouse(MouseEvent(.press(Int(random.next() % 3) + 1), at: position))
     default: return .mouse(MouseEvent(.press(1), at: position))
     }
+  }
+
+  /// Every action, in any order, on a list without rows: of a view behind a filter that nothing
+  /// matches, or of a difference between a moment and itself.
+  private func emptyList() -> [Key] {
+    var keys: [Key] = [.escape, .escape]
+    if random.next() % 3 == 0 {
+      keys += [.character("A"), .character("B"), .character("D"), .enter, .character("z")]
+    } else {
+      keys.append(.character(Character(String(random.next() % 8 + 1))))
+      keys += ":filter no-row-has-this".map { .character($0) } + [.enter]
+    }
+    let map = KeyMap()
+    let leavesAlone: Set<MonitorAction> = [
+      .quit, .mappings, .errors, .events, .devices, .files, .buffers, .map, .stats, .nextView,
+      .previousView, .clearFilter, .filter,
+    ]
+    for action in MonitorAction.allCases.shuffled(using: &random)
+    where !leavesAlone.contains(action) {
+      if let key = map.keys(action).first { keys.append(key) }
+      // Out of what it may have opened: a prompt, a box.
+      keys.append(random.next() % 2 == 0 ? .enter : .escape)
+      if random.next() % 4 == 0 { keys.append(mouse()) }
+    }
+    return keys
   }
 
   private func anyKey() -> Key {
@@ -109,7 +146,9 @@ private final class RandomScreen: Screen {
       "b+1ms", "b-5ms", "b50%", "b#1000", "bend", "bstart", "b99999999999", "\\nvme", "\\size>4k",
       "\\~[", "\\!err", "\\a|b", "/00", "/x", ":sort -size", ":goto 10%", ":theme mono",
       ":set-mark a", ":goto-mark a", ":write nvme", ":nonsense", "\"x", ":errors-only", ":tree",
-      "5o0", "5ononsense", ":filter dir=to", ":pin", "\\device:0000 age>1ms",
+      "5o0", "5ononsense", ":filter dir=to", ":pin", "\\device:0000 age>1ms", "ABD", "rARBD",
+      "b#18446744073709551615", "b18446744073.709551615", "b+999999999s", "b-999999999s", "b1e300",
+      "\\size>99999999999999999999", "\\!!!!x", "\\~((((", ":export", ":sort", "VVmmU",
     ]
     let line = lines[Int(random.next() % UInt64(lines.count))]
     return line.map { .character($0) } + [.enter]
@@ -147,8 +186,9 @@ private final class RandomScreen: Screen {
     return TraceText.kernel(lines)
   }()
 
-  private static func timeline(_ seed: UInt64) throws -> (path: String, timeline: Timeline) {
-    let captures = KernelCase.all
+  /// - Returns: `nil` when too little is left of a trace that was cut.
+  private static func timeline(_ seed: UInt64) throws -> (path: String, timeline: Timeline)? {
+    let traces = MonitorTraces.all
     switch seed % 4 {
     case 0:
       let path = Fixtures.temporary("hostile.txt", hostile)
@@ -161,7 +201,15 @@ private final class RandomScreen: Screen {
       let simulation = Simulation(scenario, eventLimit: 20_000)
       let reader = SimulationReader(simulation, speed: seed % 8 == 1 ? 5 : nil)
       return ("sim:desktop", try Timeline(reader, options: ReplayOptions()))
+    case 2:
+      let trace = traces[Int(seed / 4 % UInt64(traces.count))]
+      do {
+        return (trace.name, try trace.timeline())
+      } catch is TraceError {
+        return nil
+      }
     default:
+      let captures = KernelCase.all
       let path = captures[Int(seed / 4 % UInt64(captures.count))].trace
       return (path, try Timeline(ReplayArguments.reader(path), options: ReplayOptions()))
     }
@@ -175,7 +223,10 @@ private final class RandomScreen: Screen {
     while ContinuousClock.now < end {
       // Who sees a crash reads here with which seed it comes again.
       if seconds != nil { say("seed \(seed)") }
-      let (path, timeline) = try Self.timeline(seed)
+      guard let (path, timeline) = try Self.timeline(seed) else {
+        seed += 1
+        continue
+      }
       var state = MonitorState(path: path, moment: .end, timeline: timeline)
       state.settings.framesPerSecond = 60
       state.settings.preset = KeyMap.Preset.allCases[Int(seed / 3 % 4)]

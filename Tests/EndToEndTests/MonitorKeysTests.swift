@@ -540,4 +540,72 @@ import Testing
       #expect(outcome.picture == plain.picture)
     }
   }
+
+  // MARK: Pastes and floods
+
+  @Test func whatIsPastedIsNoCommand() throws {
+    let outcome = try Self.run([.key(.paste("")), .key(.paste("2q:theme mono\rQ"))])
+    #expect(outcome.state.view == .mappings)
+    #expect(outcome.picture.contains("pasted text is no command"))
+    // In a box it is nothing, too.
+    let help = try Self.run([.type("?"), .key(.paste("q"))])
+    #expect(help.state.overlay == .help)
+  }
+
+  @Test func aPasteGoesIntoTheLine() throws {
+    let outcome = try Self.run([.type("\\"), .key(.paste("nvme\r\nsize>=64k\u{1b}[2J"))])
+    #expect(outcome.state.prompt?.editor.text == "nvme size>=64k[2J")
+    let done = try Self.run([.type("\\"), .key(.paste("nvme")), .key(.enter)])
+    #expect(done.state.place.filterText == "nvme")
+  }
+
+  @Test(arguments: ["\\", "/", ":", "b"])
+  func aLargePasteIsBoundedAndEscapeWorks(_ prompt: String) throws {
+    let megabyte = String(repeating: "nvme size>4k ", count: 80_000)
+    let start = ContinuousClock.now
+    let outcome = try Self.run([.type(prompt), .key(.paste(megabyte))])
+    #expect(outcome.state.prompt?.editor.text.utf8.count == LineEditor.maximumLength)
+    #expect(outcome.picture.contains("full: 4096 bytes"))
+    let closed = try Self.run([.type(prompt), .key(.paste(megabyte)), .key(.escape)])
+    #expect(closed.state.prompt == nil)
+    #expect(closed.state.place.filterText.isEmpty)
+    #expect(ContinuousClock.now - start < .seconds(10))
+  }
+
+  /// Without marks around a paste it is a flood of keys: there is no picture for each of them.
+  @Test func aFloodOfKeysIsTakenBeforeThePicture() throws {
+    let letters = Array(repeating: Key.character("x"), count: 100_000)
+    let start = ContinuousClock.now
+    let outcome = try Self.run([.type("\\"), .flood(letters + [.escape])])
+    #expect(outcome.state.prompt == nil)
+    #expect(outcome.screen.frames.count < 100)
+    #expect(ContinuousClock.now - start < .seconds(20))
+  }
+
+  /// Keys that come together do what they do one by one.
+  @Test func keysThatComeTogether() throws {
+    let keys: [[Key]] = [
+      [.character("3"), .end, .up, .up, .character("z")],
+      [.end, .up, .enter], [.character("2"), .end, .home, .down, .enter],
+      [.character("4"), .end, .character("z")],
+      [.character("5"), .end, .up, .up, .character("m"), .character("m")],
+      "\\nvme".map { .character($0) } + [.enter, .end, .character("m"), .down, .down],
+      "/nvme".map { .character($0) } + [.escape, .character("n"), .character("m")],
+      [.function(6), .end, .up, .enter], "ABD".map { .character($0) } + [.enter, .down],
+      Array(repeating: .pageDown, count: 50) + [.up, .character("m")],
+    ]
+    for keys in keys {
+      let one = try Self.run(keys.map { .key($0) }).state
+      let all = try Self.run([.flood(keys)]).state
+      // Only how far the list was scrolled on the way may differ.
+      #expect(all.view == one.view, "\(keys)")
+      #expect(all.timeline.event == one.timeline.event, "\(keys)")
+      #expect(all.place.selection == one.place.selection, "\(keys)")
+      #expect(all.place.marked == one.place.marked, "\(keys)")
+      #expect(all.place.filterText == one.place.filterText, "\(keys)")
+      #expect(all.place.sort == one.place.sort, "\(keys)")
+      #expect(all.message == one.message, "\(keys)")
+      #expect(all.showsDetail == one.showsDetail, "\(keys)")
+    }
+  }
 }

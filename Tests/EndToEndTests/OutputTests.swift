@@ -13,7 +13,7 @@ import Testing
       """
       cp \(trace) \(directory)/t.txt && cp \(trace) \(directory)/u.txt
       cp fixtures/kernel/linux-6.12/bug-unmap-size/devices.txt \(directory)/devices
-      cp fixtures/kernel/linux-6.12/bug-unmap-size/snap/start/dump \(directory)/dump
+      cp \(KernelCase.named("6.12", "bug-unmap-size").path("start", "dump")) \(directory)/dump
       dmatop sim --print nic >\(directory)/my.scenario
       cd \(directory) && dmatop lint --write-baseline b t.txt && echo 'fail-on = "error"' >c.toml
       ln -s t.txt link; ln t.txt hard; mkdir -p d e/dma-api; cp t.txt d/; ln t.txt e/dma-api/dump

@@ -209,6 +209,31 @@ import Testing
     #expect(contents.instants.contains { $0.name.hasPrefix("dma-api: snapshot") })
   }
 
+  @Test func whatAStartDumpHoldsBeginsWithTheTrace() throws {
+    let half = try StartDumpTests.half()
+    let contents = try Self.convert(half.trace, ["--start-dump", half.dump])
+    #expect(contents.problems == [])
+    let begun = try #require(contents.slices.map(\.begin).min())
+    let adopted = contents.slices.filter { $0.arguments["event"] == nil }
+    #expect(adopted.count == half.entries)
+    #expect(adopted.allSatisfy { $0.begin == begun && $0.arguments["cpu"] == nil })
+    #expect(adopted.contains { $0.end != nil })
+    let first = try Program.shell(
+      "dmatop dump --events \(half.trace) --format csv --fields time_ns | sed -n 2p"
+    )
+    #expect(first.output.filter(\.isNumber) == String(begun))
+  }
+
+  @Test func aDumpIsItsSlices() throws {
+    let (_, path, entries) = try StartDumpTests.half()
+    let contents = try Self.convert(path)
+    #expect(contents.problems == [])
+    #expect(contents.slices.count == entries)
+    #expect(contents.slices.allSatisfy { $0.end == nil && $0.begin == 0 })
+    let live = contents.tracks.first { $0.value.name == "live DMA mappings" }?.key
+    #expect(live.flatMap { contents.counters[$0]?.last } == UInt64(contents.slices.count))
+  }
+
   @Test func theSameTraceGivesTheSameBytes() throws {
     let trace = "sim:usb,duration=5ms,fault=all@once"
     let outputs = try (0..<2).map { _ in

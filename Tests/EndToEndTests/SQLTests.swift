@@ -123,6 +123,71 @@ import Testing
     )
   }
 
+  @Test func aDumpIsADatabaseOfItsMappings() throws {
+    let path = try StartDumpTests.half().dump
+    let dump = try Program.run(
+      [
+        "dump", path, "--format", "csv", "--sort", "seq", "--fields",
+        "device,type,dma_addr,size,dir",
+      ]
+    )
+    let expected = dump.output.split(separator: "\r\n").dropFirst().map(String.init)
+    #expect(expected.count > 2)
+    let directory = Fixtures.temporaryDirectory()
+    let result = try Program.run(["convert", path, "-o", directory + "/t.sqlite"])
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(Fixtures.list(directory) == ["t.sqlite"])
+    let database = try SQLiteDatabase(path: directory + "/t.sqlite")
+    let rows = try Self.rows(
+      database,
+      "SELECT device, type, dma_addr, size, dir FROM live_mappings ORDER BY id"
+    )
+    #expect(rows.map { $0.joined(separator: ",") } == expected)
+    let live = try Self.rows(database, "SELECT sum(live), sum(maps) FROM devices")
+    #expect(live == [["\(expected.count)", "0"]])
+  }
+
+  @Test func whatAStartDumpHoldsBeginsWithTheTrace() throws {
+    let half = try StartDumpTests.half()
+    let database = try Self.database(half.trace, ["--start-dump", half.dump])
+    let adopted = try Self.rows(
+      database,
+      """
+      SELECT count(*), count(lifetime_ns), count(map_cpu), count(DISTINCT map_time_ns),
+        min(map_time_ns) = (SELECT value FROM meta WHERE name = 'first_time_ns') + 0
+      FROM mappings WHERE map_event IS NULL
+      """
+    )
+    #expect(adopted == [["\(half.entries)", "0", "0", "1", "1"]])
+    let freed = try Self.rows(
+      database,
+      """
+      SELECT count(*), min(age_ns = unmap_time_ns - map_time_ns)
+      FROM mappings m JOIN longest_lived USING (id) WHERE m.map_event IS NULL AND m.state = 'freed'
+      """
+    )
+    #expect(freed[0][0] != "0" && freed[0][1] == "1")
+    // Every mapping that is live in the end, however it came.
+    let dump = try Program.run(
+      ["dump", half.trace, "--start-dump", half.dump, "--format", "csv", "--sort", "seq"]
+        + ["--fields", "device,dma_addr,size,map_error"]
+    )
+    let live = try Self.rows(
+      database,
+      "SELECT device, dma_addr, size, map_error FROM live_mappings ORDER BY id"
+    )
+    #expect(
+      live.map { $0.joined(separator: ",") }
+        == dump.output.split(separator: "\r\n").dropFirst().map(String.init)
+    )
+    let devices = try Self.rows(
+      database,
+      "SELECT sum(live), sum(maps) - sum(unmaps) + \(half.entries) FROM devices"
+    )
+    #expect(devices == [["\(live.count)", "\(live.count)"]])
+    for question in Self.questions { _ = try Self.rows(database, question) }
+  }
+
   @Test func bytesOverTimeEndWithWhatIsLive() throws {
     let database = try Self.database("sim:nic,duration=20ms,fault=forgotten-unmap@0.05")
     let course = try Self.rows(

@@ -1,3 +1,5 @@
+import DMAReplay
+import Glibc
 import TerminalKit
 import TestSupport
 import Testing
@@ -168,5 +170,80 @@ import Testing
     #expect(result.output.contains("status 2"))
     #expect(result.errors.contains("config.toml:1: theme is one of"))
     #expect(result.errors.contains("/nowhere: there is no such file"))
+  }
+
+  // MARK: What stands where a file should be
+
+  /// Something that is not a regular file of a sane size, made at a path.
+  private static let obstacles = ["mkfifo", "mkdir", "ln -s /dev/zero", "truncate -s 8G"]
+
+  @Test(arguments: obstacles)
+  func settingsAreReadFromRegularFilesOnly(_ obstacle: String) throws {
+    for name in ["config.toml", "setup.toml"] {
+      let home = Fixtures.temporaryDirectory()
+      let result = try Program.shell(
+        "mkdir $HOME/dmatop; \(obstacle) $HOME/dmatop/\(name); timeout 10 dmatop --print-config",
+        environment: ["HOME": home, "XDG_CONFIG_HOME": home]
+      )
+      #expect(result.status == 2)
+      #expect(
+        result.errors.contains(
+          "\(name): "
+            + (obstacle.hasPrefix("truncate") ? "larger than 1 MiB" : "not a regular file")
+        )
+      )
+    }
+  }
+
+  @Test(arguments: obstacles)
+  func lintReadsSettingsFromRegularFilesOnly(_ obstacle: String) throws {
+    let result = try Program.shell(
+      """
+      trace=$PWD/fixtures/rules/DMA001.bad.txt; cd $HOME; \(obstacle) dmatop.toml
+      timeout 10 dmatop lint $trace
+      """
+    )
+    #expect(result.status == 2)
+    #expect(result.errors.contains("dmatop.toml: "))
+  }
+
+  @Test(arguments: obstacles)
+  func aSessionIsReadFromARegularFileOnly(_ obstacle: String) throws {
+    let directory = Fixtures.temporaryDirectory()
+    let path = Fixtures.root + "/fixtures/rules/DMA001.bad.txt"
+    let timeline = try Timeline(ReplayArguments.reader(path), options: ReplayOptions())
+    var state = MonitorState(path: path, moment: .end, timeline: timeline)
+    while !state.isDone { state.advance(limit: .max) }
+    let session = Session(trace: path, in: directory)
+    session.save(state)
+    let name = try #require(Fixtures.list(directory).first)
+    session.restore(&state)
+    #expect(state.message == nil)
+    system("cd \(directory) && rm \(name) && \(obstacle) \(name)")
+    session.restore(&state)
+    #expect(state.message?.contains("session not restored") == true)
+    // Writing waits for nobody either.
+    if obstacle != "truncate -s 8G" {
+      session.save(state)
+      session.restore(&state)
+      #expect(state.message?.contains("session not restored") == true)
+    }
+  }
+
+  /// What a session says of marks is not believed.
+  @Test func marksOfASessionMayBeAnyNumbers() throws {
+    let a = MonitorState.TimeMark(event: .max, time: .max, live: .min, errors: .max)
+    let b = MonitorState.TimeMark(event: 0, time: 0, live: .max, errors: 0)
+    let path = Fixtures.root + "/fixtures/rules/DMA001.bad.txt"
+    let timeline = try Timeline(ReplayArguments.reader(path), options: ReplayOptions())
+    var state = MonitorState(path: path, moment: .end, timeline: timeline)
+    while !state.isDone { state.advance(limit: .max) }
+    for (first, second) in [(a, b), (b, a), (a, a)] {
+      state.markA = first
+      state.markB = second
+      #expect(state.deltas() != nil)
+      state.compareMarks()
+      _ = MonitorView(glyphs: .unicode).frame(&state, width: 100, height: 30)
+    }
   }
 }

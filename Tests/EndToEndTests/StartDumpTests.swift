@@ -41,6 +41,17 @@ import Testing
       .split(separator: "\n").map(String.init)
   }
 
+  /// A trace that begins in the middle of a capture, and the dump of what was mapped then.
+  static func half() throws -> (trace: String, dump: String, entries: Int) {
+    let capture = try #require(comparable.first { $0.name == "fuzz-01" })
+    let part = try #require(parts(capture).first { $0.name == "p004" })
+    let text = part.lines.joined(separator: "\n") + "\n"
+    return (
+      Fixtures.temporary("half.txt", Array(text.utf8)), capture.path("p004", "dump"),
+      capture.file("p004", "dump").count
+    )
+  }
+
   @Test func thereAreCaptures() {
     #expect(Self.comparable.count >= 50)
   }

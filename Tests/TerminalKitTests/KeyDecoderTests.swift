@@ -42,4 +42,9 @@ import Testing
   @Test func passesOnWhatCursesKnows() {
     #expect(keys([.key(.function(5)), .key(.resize)]) == [.function(5), .resize])
   }
+
+  @Test func theBeginningOfAPaste() {
+    #expect(keys("\u{1B}[200~q") == [.paste(""), .character("q")])
+    #expect(keys("\u{1B}[201~q") == [.unknown, .character("q")])
+  }
 }

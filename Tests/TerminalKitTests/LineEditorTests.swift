@@ -88,4 +88,28 @@ import Testing
       }
     }
   }
+
+  @Test func takesAPasteAsText() {
+    var editor = LineEditor("ab")
+    type([.left, .paste("one\r\ntwo\tthree\u{1B}[2J\u{7}\u{202E}\n")], into: &editor)
+    #expect(editor.text == "aone two three[2J b")
+    #expect(editor.cursor == editor.text.count - 1)
+    type([.paste("\u{301}"), .paste("")], into: &editor)
+    #expect(editor.cursor <= editor.text.count)
+    #expect(!editor.isFull)
+  }
+
+  @Test func aLineIsBounded() {
+    var editor = LineEditor()
+    type([.paste(String(repeating: "é", count: 1_000_000))], into: &editor)
+    #expect(editor.text.utf8.count == LineEditor.maximumLength)
+    #expect(editor.isFull)
+    type([.character("x")], into: &editor)
+    #expect(editor.text.utf8.count == LineEditor.maximumLength)
+    type([.backspace], into: &editor)
+    #expect(!editor.isFull)
+    type([.control("u")] + Array(repeating: .character("x"), count: 5000), into: &editor)
+    #expect(editor.text.utf8.count == LineEditor.maximumLength)
+    #expect(editor.isFull)
+  }
 }

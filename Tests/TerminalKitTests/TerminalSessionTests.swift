@@ -59,6 +59,8 @@ import Testing
     #expect(text[lastEntered...].contains("\u{1B}[?1049l"))
     let lastHidden = text.ranges(of: "\u{1B}[?25l").last?.lowerBound ?? text.startIndex
     #expect(text[lastHidden...].contains("25h"))
+    let lastPaste = text.ranges(of: "\u{1B}[?2004h").last?.lowerBound
+    #expect(lastPaste.map { text[$0...].contains("\u{1B}[?2004l") } ?? false)
   }
 
   @Test(
@@ -121,6 +123,31 @@ import Testing
     for kind in ["press(1)", "release(1)", "wheelUp"] {
       #expect(history.contains("TerminalKit.MouseEvent.Kind.\(kind), \(position)"))
     }
+  }
+
+  /// The keys of the demo until `q`, for what is typed at once.
+  private func history(of text: String) throws -> Substring {
+    let terminal = try PseudoTerminal()
+    let child = try start(terminal)
+    terminal.type(text)
+    usleep(300_000)
+    terminal.type("q")
+    #expect(try terminal.end(of: child) == .exit(0))
+    return terminal.outputText.split(separator: "history: ").last ?? ""
+  }
+
+  @Test func pastedTextIsNoKey() throws {
+    let pasted = try history(of: "\u{1B}[200~one\rq\u{1B}[B é\u{1B}[201~x\u{1B}[A")
+    // The rest of the same read: a letter is one, more than a letter is nothing.
+    let parts =
+      #"key paste("one\rq\u{1B}[B é"), key character("x"), key unknown, key character("q")"#
+    #expect(pasted.hasPrefix(parts))
+  }
+
+  /// Escape ends a paste whose end was lost: until then what is typed is text.
+  @Test func aPasteWithoutAnEnd() throws {
+    let pasted = try history(of: "\u{1B}[200~qq\u{1B}")
+    #expect(pasted.hasPrefix(#"key paste("qq"), key escape, key character("q")"#))
   }
 
   @Test func followsTheSize() throws {

@@ -84,6 +84,9 @@ void terminal_close(void);
 /// Turns mouse reports on or off, and tells the crash handler about it.
 void terminal_set_mouse(bool on);
 
+/// Turns the marks around pasted text on or off, and tells the crash handler about it.
+void terminal_set_paste(bool on);
+
 /// Writes bytes to the terminal as they are, after whatever curses wrote.
 void terminal_send(const char *bytes, size_t count);
 

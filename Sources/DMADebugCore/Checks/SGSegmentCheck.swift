@@ -1,7 +1,7 @@
 extension DMADebug {
   /// `check_sg_segment`, as far as somebody has told what the device can do.
   mutating func checkSGSegment(_ mapping: Mapping, _ event: DMAEvent, _ names: TraceNames) {
-    let device = devices[Int(mapping.device.rawValue)]
+    let device = details[Int(devices[Int(mapping.device.rawValue)].details)]
     let reference = Reference(
       device: mapping.device,
       dmaAddress: mapping.dmaAddress,

@@ -149,8 +149,8 @@ extension DMADebug {
     if !isHashed {
       if devices[device].isDirect {
         if directMap.learn(pointer: event.address, physical: event.dmaAddress) { trackAll() }
-      } else if devices[device].sample == nil {
-        devices[device].sample = (event.address, event.dmaAddress)
+      } else if details[Int(devices[device].details)].sample == nil {
+        details[ownDetails(device)].sample = (event.address, event.dmaAddress)
       }
     }
     var mapping = newMapping(event)
@@ -316,7 +316,7 @@ extension DMADebug {
     if collectsChanges { noteChange(true, index) }
     guard isTracked else { return }
     guard let physical = physicalAddress(of: mapping) else {
-      devices[device].untracked.append((index, table[index].sequence))
+      details[ownDetails(device)].untracked.append((index, table[index].sequence))
       return
     }
     // Freeing must find the cacheline even when the address becomes doubtful later.
@@ -375,16 +375,17 @@ extension DMADebug {
     let device = Int(table.entries[Int(index)].device.rawValue)
     devices[device].live -= 1
     table.remove(index)
-    if devices[device].untracked.count > 64 { forgetUntracked(device) }
+    if details[Int(devices[device].details)].untracked.count > 64 { forgetUntracked(device) }
     pool.give()
   }
 
   /// Drops allocations that are gone from the list of those outside the cacheline tracker, when
   /// they are most of it.
   private mutating func forgetUntracked(_ device: Int) {
-    guard devices[device].untracked.count > 2 * Int(devices[device].live) else { return }
+    let own = Int(devices[device].details)
+    guard details[own].untracked.count > 2 * Int(devices[device].live) else { return }
     let table = table
-    devices[device].untracked.removeAll { table[$0.index].sequence != $0.sequence }
+    details[own].untracked.removeAll { table[$0.index].sequence != $0.sequence }
   }
 
   // MARK: Physical addresses
@@ -403,7 +404,7 @@ extension DMADebug {
 
   private mutating func becameDirect(_ device: Int) {
     guard devices[device].isDirect else { return }
-    if let sample = devices[device].sample,
+    if let sample = details[Int(devices[device].details)].sample,
       directMap.learn(pointer: sample.pointer, physical: sample.dmaAddress)
     {
       trackAll()
@@ -442,13 +443,14 @@ extension DMADebug {
   /// Puts allocations whose physical address has become known into the cacheline tracker, without
   /// a word: at the time of their mapping nothing could be said.
   private mutating func trackLate(_ device: Int) {
-    guard !devices[device].untracked.isEmpty else { return }
-    let waiting = devices[device].untracked
-    devices[device].untracked.removeAll()
+    let own = Int(devices[device].details)
+    guard !details[own].untracked.isEmpty else { return }
+    let waiting = details[own].untracked
+    details[own].untracked.removeAll()
     for reference in waiting where table[reference.index].sequence == reference.sequence {
       let mapping = table[reference.index]
       guard let physical = physicalAddress(of: mapping) else {
-        devices[device].untracked.append(reference)
+        details[own].untracked.append(reference)
         continue
       }
       let intended =

@@ -49,6 +49,8 @@ public struct DMADebug: Sendable {
   var cachelines = CachelineTracker()
   var lists = SGListTable()
   var devices: [DeviceState] = []
+  /// By ``DeviceState/details``; the first are nobody's and stay as they are.
+  var details: [DeviceDetails] = [DeviceDetails()]
   /// Segments of lists that came from a saved dump.
   var adoptedSegments = AdoptedSegments()
   /// A dump said what was mapped before the first event.
@@ -237,7 +239,8 @@ public struct DMADebug: Sendable {
   public var approximateBytes: Int {
     table.entries.count * (MemoryLayout<Mapping>.stride + 48) + cachelines.approximateBytes
       + lists.approximateBytes + sharing.approximateBytes
-      + devices.count * MemoryLayout<DeviceState>.stride + (1 << 12)
+      + devices.count * MemoryLayout<DeviceState>.stride
+      + details.count * MemoryLayout<DeviceDetails>.stride + (1 << 12)
   }
 
   // MARK: Before the first event
@@ -247,27 +250,43 @@ public struct DMADebug: Sendable {
     let index = state(of: device)
     devices[index].bus = description.bus
     devices[index].binding = description.driver.map { .bound($0) } ?? .unbound
-    devices[index].maximumSegmentSize = description.maximumSegmentSize
-    devices[index].segmentBoundary = description.segmentBoundary
-    devices[index].mask = description.mask
+    let isLimited =
+      description.maximumSegmentSize != nil || description.segmentBoundary != nil
+      || description.mask != nil
+    guard isLimited || devices[index].details != 0 else { return }
+    let details = ownDetails(index)
+    self.details[details].maximumSegmentSize = description.maximumSegmentSize
+    self.details[details].segmentBoundary = description.segmentBoundary
+    self.details[details].mask = description.mask
   }
 
   /// The largest DMA address that a device can use, as far as somebody told.
   @inline(__always)
   public func mask(of device: DeviceID) -> UInt64? {
     let index = Int(device.rawValue)
-    return index < devices.count ? devices[index].mask : nil
+    return index < devices.count ? details[Int(devices[index].details)].mask : nil
   }
 
   /// A line of a device table in the trace itself; the driver comes with its probe.
   private mutating func describe(_ event: DMAEvent, _ names: TraceNames) {
     let index = state(of: event.device)
     if event.driver != .unknown { devices[index].bus = event.driver }
-    if event.size != 0 { devices[index].maximumSegmentSize = event.size }
-    if event.dmaAddress != 0 { devices[index].segmentBoundary = event.dmaAddress }
+    guard event.size != 0 || event.dmaAddress != 0 || event.address != 0 else { return }
+    let details = ownDetails(index)
+    if event.size != 0 { self.details[details].maximumSegmentSize = event.size }
+    if event.dmaAddress != 0 { self.details[details].segmentBoundary = event.dmaAddress }
     if event.address != 0 {
-      devices[index].mask = event.address >= 64 ? .max : 1 << event.address - 1
+      self.details[details].mask = event.address >= 64 ? .max : 1 << event.address - 1
     }
+  }
+
+  /// The index of a device's own details, which are made when it has none.
+  mutating func ownDetails(_ device: Int) -> Int {
+    if devices[device].details == 0 {
+      devices[device].details = UInt32(details.count)
+      details.append(DeviceDetails())
+    }
+    return Int(devices[device].details)
   }
 
   /// The index of a device's state, which is made when it is new.

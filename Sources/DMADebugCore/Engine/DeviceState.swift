@@ -1,4 +1,6 @@
 /// What the engine knows of one device.
+///
+/// There may be a million of them: what few devices have is in ``DeviceDetails``.
 struct DeviceState: Sendable {
   /// The driver, as far as anything has told.
   enum Binding: Sendable {
@@ -8,6 +10,10 @@ struct DeviceState: Sendable {
   }
 
   var binding = Binding.unknown
+  /// A mapping was seen whose DMA address is its physical address.
+  var seenDirect = false
+  /// A mapping was seen whose DMA address is not.
+  var seenIndirect = false
   var bus = DriverID.unknown
   /// The loss count at which a probe was seen: from there all its mappings are in the trace.
   var bornAtLoss: UInt32?
@@ -15,10 +21,15 @@ struct DeviceState: Sendable {
   var live: UInt32 = 0
   /// Entries that the trace did not list.
   var hidden: UInt32 = 0
-  /// A mapping was seen whose DMA address is its physical address.
-  var seenDirect = false
-  /// A mapping was seen whose DMA address is not.
-  var seenIndirect = false
+  /// Which of ``DMADebug/details`` are its own; 0 are those of all others.
+  var details: UInt32 = 0
+
+  /// DMA addresses are physical addresses, as far as the trace shows.
+  var isDirect: Bool { seenDirect && !seenIndirect }
+}
+
+/// What few devices have.
+struct DeviceDetails: Sendable {
   /// Pointer and DMA address of its first allocation with a raw pointer.
   var sample: (pointer: UInt64, dmaAddress: UInt64)?
   /// Allocations that are not in the cacheline tracker because their physical address was unknown.
@@ -29,9 +40,6 @@ struct DeviceState: Sendable {
   var segmentBoundary: UInt64?
   /// The largest address that it can drive, when somebody told.
   var mask: UInt64?
-
-  /// DMA addresses are physical addresses, as far as the trace shows.
-  var isDirect: Bool { seenDirect && !seenIndirect }
 }
 
 /// Facts about a device that come from a table beside the trace.

@@ -62,6 +62,7 @@ struct MappingTable: Sendable {
     let index: UInt32
     if freeHead != Mapping.none {
       index = freeHead
+      internalCheck(entries[Int(index)].sequence == 0, "slot \(index) is on the free list and live")
       freeHead = entries[Int(index)].groupNext
       entries[Int(index)] = mapping
     } else {
@@ -79,12 +80,15 @@ struct MappingTable: Sendable {
       groups.insert(hash, index)
     }
     if containment.isActive { containment.insert(index, entries, hasher) }
+    checkLinks(index)
     return index
   }
 
   /// Takes an entry out of everything.
   mutating func remove(_ index: UInt32) {
     entries.makeUnique()
+    internalCheck(entries[Int(index)].sequence != 0, "slot \(index) is removed and not live")
+    checkLinks(index)
     leaveGroup(index)
     if entries[Int(index)].flags.contains(.indexed) {
       containment.remove(index, entries, hasher)
@@ -100,13 +104,70 @@ struct MappingTable: Sendable {
   /// Its place among the entries that are equal in all that a search compares changes with them.
   mutating func setSGCounts(_ index: UInt32, requested: UInt32, mapped: UInt32) {
     entries.makeUnique()
+    internalCheck(entries[Int(index)].sequence != 0, "slot \(index) gets counts and is not live")
     entries[Int(index)].sgMappedEntries = mapped
     guard entries[Int(index)].sgCallEntries != requested else { return }
     let isAlone = entries[Int(index)].groupNext == index
     if !isAlone { leaveEquals(index) }
     entries[Int(index)].sgCallEntries = requested
     if !isAlone { joinEquals(index) }
+    checkLinks(index)
   }
+
+  // MARK: Checks
+
+  /// The lists that an entry is in lead back to it, and to entries that belong there.
+  @inline(__always)
+  private func checkLinks(_ index: UInt32) {
+    #if DMATOP_INTERNAL_CHECKS
+      let entry = entries[Int(index)]
+      internalCheck(
+        entry.sequence != 0 && entry.sequence < nextSequence,
+        "slot \(index) has sequence \(entry.sequence) of \(nextSequence)"
+      )
+      internalCheck(count <= entries.count, "\(count) live entries in \(entries.count) slots")
+      checkNeighbours(index, "group", next: \.groupNext, previous: \.groupPrevious) {
+        $0.dmaAddress == $1.dmaAddress && $0.device == $1.device
+      }
+      // A group of one is in no list of equal entries.
+      if entry.groupNext != index {
+        checkNeighbours(index, "equal", next: \.equalNext, previous: \.equalPrevious) {
+          $0.dmaAddress == $1.dmaAddress && $0.device == $1.device && $0.size == $1.size
+            && $0.type == $1.type && $0.direction == $1.direction
+            && $0.sgCallEntries == $1.sgCallEntries
+        }
+      }
+      internalCheck(
+        entry.flags.contains(.indexed) == containment.isActive,
+        "slot \(index): the index of containing searches does not agree"
+      )
+      if containment.isActive {
+        checkNeighbours(index, "cell", next: \.cellNext, previous: \.cellPrevious) {
+          $0.device == $1.device
+        }
+      }
+    #endif
+  }
+
+  #if DMATOP_INTERNAL_CHECKS
+    private func checkNeighbours(
+      _ index: UInt32,
+      _ list: StaticString,
+      next: KeyPath<Mapping, UInt32>,
+      previous: KeyPath<Mapping, UInt32>,
+      belongs: (Mapping, Mapping) -> Bool
+    ) {
+      let entry = entries[Int(index)]
+      let (after, before) = (entry[keyPath: next], entry[keyPath: previous])
+      for (neighbour, back) in [(after, previous), (before, next)] {
+        internalCheck(
+          entries[Int(neighbour)].sequence != 0 && entries[Int(neighbour)][keyPath: back] == index
+            && belongs(entry, entries[Int(neighbour)]),
+          "slot \(index): its \(list) neighbour \(neighbour) does not lead back"
+        )
+      }
+    }
+  #endif
 
   // MARK: Searching
 

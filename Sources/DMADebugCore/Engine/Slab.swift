@@ -1,7 +1,7 @@
 /// A growing block of plain values: an array without the checks that an array makes at each access.
 ///
 /// Value semantics are kept by hand: whoever changes elements calls ``makeUnique()`` first, once for
-/// as many changes as it likes. Indices are the engine's own and are only checked in debug builds.
+/// as many changes as it likes. Indices are the engine's own; see ``internalCheck(_:_:)``.
 struct Slab<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
   private final class Block {
     let base: UnsafeMutablePointer<Element>
@@ -40,13 +40,18 @@ struct Slab<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
   @inline(__always)
   subscript(index: Int) -> Element {
     _read {
-      assert(index >= 0 && index < count)
+      checkIndex(index)
       yield base[index]
     }
     nonmutating _modify {
-      assert(index >= 0 && index < count)
+      checkIndex(index)
       yield &base[index]
     }
+  }
+
+  @inline(__always)
+  private func checkIndex(_ index: Int) {
+    internalCheck(index >= 0 && index < count, "slot \(index) of \(count)")
   }
 
   /// Lends all elements.

@@ -3,6 +3,10 @@
 /// A plain value of fixed size, so that a batch of events is one block of memory. Lists of an sg
 /// event are in ``EventBatch/payload`` and texts in ``EventBatch/text``.
 public struct DMAEvent: Sendable, BitwiseCopyable {
+  /// CPUs have numbers below this one. Memory is given by them, so readers take no others; the
+  /// largest kernels know 8192.
+  public static let cpuLimit: UInt32 = 1 << 16
+
   /// What happened. Names are those of the tracepoints, page/phys/resource kept apart.
   public enum Kind: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     // Streaming mappings of one area.

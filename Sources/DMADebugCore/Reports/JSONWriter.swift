@@ -17,6 +17,13 @@ public struct JSONWriter: Sendable {
     hasValue = [false]
   }
 
+  /// Returns what was written so far, which the text no longer holds: long ones are written in
+  /// pieces.
+  public mutating func takeText() -> [UInt8] {
+    defer { text.removeAll() }
+    return text.bytes
+  }
+
   private mutating func separate() {
     if hasValue[hasValue.count - 1] { text.append(",") }
     hasValue[hasValue.count - 1] = true

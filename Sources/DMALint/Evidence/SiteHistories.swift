@@ -24,7 +24,10 @@ struct SiteHistories {
   }
 
   private var byStack: [SiteHistory] = []
-  private var byDirection: [SiteHistory] = []
+  /// The devices and directions that mapped; the one at place 0 is none.
+  private var byDirection = [SiteHistory()]
+  /// Where they are, by device and direction.
+  private var places: [UInt32] = []
 
   private static func place(_ device: DeviceID, _ direction: Direction) -> Int {
     Int(device.rawValue) << 2 | Int(direction.rawValue)
@@ -43,11 +46,14 @@ struct SiteHistories {
       body(&byStack[index])
     } else {
       let index = Self.place(change.device, change.direction)
-      if index >= byDirection.count {
-        let missing = index + 1 - byDirection.count
-        byDirection.append(contentsOf: repeatElement(SiteHistory(), count: missing))
+      if index >= places.count {
+        places.append(contentsOf: repeatElement(0, count: index + 1 - places.count))
       }
-      body(&byDirection[index])
+      if places[index] == 0 {
+        places[index] = UInt32(byDirection.count)
+        byDirection.append(SiteHistory())
+      }
+      body(&byDirection[Int(places[index])])
     }
   }
 
@@ -67,7 +73,8 @@ struct SiteHistories {
       return Int(mapping.stack) < byStack.count ? byStack[Int(mapping.stack)] : nil
     }
     let index = Self.place(mapping.device, mapping.direction)
-    return index < byDirection.count ? byDirection[index] : nil
+    guard index < places.count, places[index] != 0 else { return nil }
+    return byDirection[Int(places[index])]
   }
 
   /// The sites with live streaming mappings, in the order of the oldest of each.

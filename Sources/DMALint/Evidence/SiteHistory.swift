@@ -17,7 +17,9 @@ struct SiteHistory {
     if made == 0 { first = time }
     live += 1
     made += 1
-    guard made % step == 0 else { return }
+    // Most sites of a trace with very many devices map once: that one is known without a sample.
+    guard made > 1, made % step == 0 else { return }
+    if made == 2 { samples.append((first, 1)) }
     samples.append((time, live))
     if samples.count > Self.maximumSamples {
       samples = samples.enumerated().compactMap { $0.offset % 2 == 1 ? $0.element : nil }

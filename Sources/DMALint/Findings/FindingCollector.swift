@@ -49,7 +49,8 @@ public struct FindingCollector {
   }
 
   /// The other side of a mistake that an event shows.
-  private func origin(_ mapping: Mapping, of event: DMAEvent, _ names: TraceNames) -> Finding.Origin {
+  private func origin(_ mapping: Mapping, of event: DMAEvent, _ names: TraceNames) -> Finding.Origin
+  {
     var origin = Finding.Origin(mapping, names)
     if mapping.capture != event.capture { origin.path = path(mapping.capture) }
     return origin

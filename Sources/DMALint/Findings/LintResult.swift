@@ -90,7 +90,9 @@ public struct LintResult: Sendable {
     let suppressed = all.count { $0.suppression != nil }
     let baselined = all.count { $0.isBaselined }
     let omitted = results.reduce(0) { $0 + $1.omitted }
-    let kinds = [(LintedKind.trace, "trace"), (.log, "log"), (.dump, "dump")].compactMap { kind, word in
+    let kinds = [(LintedKind.trace, "trace"), (.log, "log"), (.dump, "dump")].compactMap {
+      kind,
+      word in
       let number = results.count { $0.kind == kind }
       return number > 0 ? plural(number, word) : nil
     }

@@ -39,9 +39,9 @@ package enum Excerpts {
   package static func addSyncs(_ result: inout LintResult, path: String) {
     guard isFile(path) else { return }
     let candidates = result.findings.indices.filter {
-        result.findings[$0].origin.map { $0.path == nil } ?? false
-      }
-      .prefix(maximumFindings)
+      result.findings[$0].origin.map { $0.path == nil } ?? false
+    }
+    .prefix(maximumFindings)
     guard !candidates.isEmpty, var reader = try? CaptureInput.open(path) else { return }
     var batch = EventBatch()
     while (try? reader.read(into: &batch)) == true {

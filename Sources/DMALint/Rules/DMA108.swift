@@ -43,13 +43,14 @@ struct DMA108: Check {
   private struct Counts {
     var syncs: UInt64 = 0
     var useless: UInt64 = 0
-    var firstUseless: DMAEvent?
+    var firstUseless = FirstEvents.none
   }
 
   /// So many must be useless, and nine of ten.
   private static let minimum: UInt64 = 128
 
   private var devices = PerDevice(Counts())
+  private var firsts = FirstEvents()
 
   mutating func synced(_ sync: ObservedSync?, _ context: inout LintContext) {
     let event = context.event
@@ -58,12 +59,14 @@ struct DMA108: Check {
       sync.owner == .fresh || sync.owner == .device, sync.mapping.direction == .fromDevice
     else { return }
     devices[event.device].useless += 1
-    if devices[event.device].firstUseless == nil { devices[event.device].firstUseless = event }
+    if devices[event.device].useless == 1 {
+      devices[event.device].firstUseless = firsts.keep(event)
+    }
   }
 
   mutating func finish(_ context: inout LintContext) {
     for counts in devices.values {
-      guard let event = counts.firstUseless, counts.useless >= Self.minimum,
+      guard let event = firsts[counts.firstUseless], counts.useless >= Self.minimum,
         counts.useless * 10 >= counts.syncs * 9
       else { continue }
       context.report(

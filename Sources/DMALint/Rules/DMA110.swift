@@ -41,18 +41,21 @@ struct DMA110: Check {
   private struct Counts {
     var allocations: UInt64 = 0
     var frees: UInt64 = 0
-    var first: DMAEvent?
+    var first = FirstEvents.none
   }
 
   /// So many pairs of both.
   private static let minimum: UInt64 = 256
 
   private var devices = PerDevice(Counts())
+  private var firsts = FirstEvents()
 
   mutating func mapped(_ change: MappingChange, _ context: inout LintContext) {
     guard !change.isStreaming, !change.isAdopted else { return }
     devices[change.device].allocations += 1
-    if devices[change.device].first == nil { devices[change.device].first = context.event }
+    if devices[change.device].allocations == 1 {
+      devices[change.device].first = firsts.keep(context.event)
+    }
   }
 
   mutating func unmapped(_ change: MappingChange, _ context: inout LintContext) {
@@ -63,7 +66,7 @@ struct DMA110: Check {
   mutating func finish(_ context: inout LintContext) {
     for counts in devices.values {
       let pairs = min(counts.allocations, counts.frees)
-      guard let event = counts.first, pairs >= Self.minimum else { continue }
+      guard let event = firsts[counts.first], pairs >= Self.minimum else { continue }
       context.report(
         Self.rule,
         at: event,

@@ -38,21 +38,24 @@ struct DMA111: Check {
 
   private struct Counts {
     var bounces: UInt64 = 0
-    var first: DMAEvent?
+    var first = FirstEvents.none
   }
 
   private var devices = PerDevice(Counts())
+  private var firsts = FirstEvents()
 
   mutating func bounced(_ context: inout LintContext) {
     let event = context.event
     guard event.address == .max, !event.flags.contains(.forced) else { return }
     devices[event.device].bounces += 1
-    if devices[event.device].first == nil { devices[event.device].first = event }
+    if devices[event.device].bounces == 1 {
+      devices[event.device].first = firsts.keep(event)
+    }
   }
 
   mutating func finish(_ context: inout LintContext) {
     for counts in devices.values {
-      guard let event = counts.first else { continue }
+      guard let event = firsts[counts.first] else { continue }
       context.report(
         Self.rule,
         at: event,

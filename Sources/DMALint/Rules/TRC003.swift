@@ -32,7 +32,8 @@ enum TRC003: CaptureCheck {
       )
     case .log where !capture.sawDebug:
       return CaptureFault(
-        message: "the log has no line of dma-debug (`DMA-API:`): was CONFIG_DMA_API_DEBUG on, and is"
+        message:
+          "the log has no line of dma-debug (`DMA-API:`): was CONFIG_DMA_API_DEBUG on, and is"
           + " it the whole log?"
       )
     default: return nil

@@ -5,13 +5,16 @@ import DMATrace
 /// Lint beside a replay.
 extension LintSession {
   /// Gets ready to lint a replay that has not begun.
+  ///
+  /// - Parameter adopt: Gets the mappings of a saved dump, which no event of the trace makes.
   package init(
     _ replay: inout Replay,
     captures: [String],
     _ configuration: LintConfiguration,
     invocation: Invocation = Invocation(),
     log: LogJoin? = nil,
-    drawsCharts: Bool = false
+    drawsCharts: Bool = false,
+    adopt visit: ([MappingChange]) -> Void = { _ in }
   ) {
     self.init(
       captures: captures,
@@ -26,6 +29,7 @@ extension LintSession {
     var output = Output()
     output.take(from: &replay)
     replay.withState { adopt(output.changes, LentState(engine: $0, names: $1)) }
+    visit(output.changes)
   }
 
   /// Takes in the event that was just applied.

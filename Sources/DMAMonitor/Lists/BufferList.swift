@@ -44,20 +44,20 @@ enum BufferList {
 
     var columns: [ListColumn] { list.columns }
     var count: Int { list.count }
-    func value(_ row: Int, _ column: Int) -> FieldValue { list.value(row, column) }
-    func text(_ row: Int, _ column: Int) -> String { list.text(row, column) }
-    func role(_ row: Int) -> Theme.Role { list.role(row) }
-    func identity(_ row: Int) -> UInt64 { list.identity(row) }
-    func isError(_ row: Int) -> Bool { list.isError(row) }
-    func branch(_ row: Int) -> Branch? { list.branch(row) }
+    func value(_ row: RowIndex, _ column: Int) -> FieldValue { list.value(row, column) }
+    func text(_ row: RowIndex, _ column: Int) -> String { list.text(row, column) }
+    func role(_ row: RowIndex) -> Theme.Role { list.role(row) }
+    func identity(_ row: RowIndex) -> UInt64 { list.identity(row) }
+    func isError(_ row: RowIndex) -> Bool { list.isError(row) }
+    func branch(_ row: RowIndex) -> Branch? { list.branch(row) }
 
-    private func buffer(_ row: Int) -> DMABuf? {
-      guard let context, case .buffer(let inode) = subjects[row] else { return nil }
+    private func buffer(_ row: RowIndex) -> DMABuf? {
+      guard let context, case .buffer(let inode) = subjects[row.position] else { return nil }
       return context.engine.sharing.buffer(inode)
     }
 
     /// All fields of buffers, by the names that `dmatop dump --buffers` has for them.
-    func hiddenValue(_ row: Int, _ field: String) -> FieldValue? {
+    func hiddenValue(_ row: RowIndex, _ field: String) -> FieldValue? {
       guard let field = BufferField(name: field) else { return nil }
       if let column = columns.firstIndex(where: { $0.name == field.rawValue }) {
         return value(row, column)
@@ -66,7 +66,7 @@ enum BufferList {
       return field.value(of: buffer, in: context)
     }
 
-    func hiddenTexts(_ row: Int) -> [String] {
+    func hiddenTexts(_ row: RowIndex) -> [String] {
       guard let context, let buffer = buffer(row) else { return [] }
       return BufferRow.fences(of: buffer, context)
     }
@@ -245,7 +245,7 @@ enum BufferList {
       var bytes: UInt64 = 0
       let cells = BufferList.sparkline
       for cell in 1...cells {
-        let end = from &+ UInt64(Double(span) * Double(cell) / Double(cells))
+        let end = from &+ span.share(Double(cell) / Double(cells))
         var most = bytes
         while next < samples.count, samples[next].time <= end || cell == cells {
           bytes = samples[next].bytes

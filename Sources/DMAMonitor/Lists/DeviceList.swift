@@ -127,7 +127,10 @@ struct LeakSuspect {
       // A ring that was filled once is old too, but nothing joins it.
       guard oldest > span / 8 else { continue }
       var seen = Set<UInt64>()
-      for time in pile.times { seen.insert(min(3, (now - min(now, time)) * 4 / max(oldest, 1))) }
+      for time in pile.times {
+        let (product, isHuge) = (now - min(now, time)).multipliedReportingOverflow(by: 4)
+        seen.insert(isHuge ? 3 : min(3, product / max(oldest, 1)))
+      }
       guard seen.count == quarters else { continue }
       let suspect = LeakSuspect(
         device: key.device,

@@ -46,23 +46,26 @@ struct ErrorList: RowList {
   var treeColumn: Int? { 6 }
 
   /// The position of a row's message in the timeline's entries, of a finding its first one.
-  func position(_ row: Int) -> Int? {
-    guard content.lines.indices.contains(row) else { return nil }
-    switch content.lines[row] {
+  func position(_ row: Int) -> Int? { checked(row).flatMap { position($0) } }
+
+  /// The positions of all messages of a row.
+  func members(_ row: Int) -> [Int] { checked(row).map { members($0) } ?? [] }
+
+  private func position(_ row: RowIndex) -> Int? {
+    switch content.lines[row.position] {
     case .entry(let position, _): return position
     case .finding(let index): return content.findings[index].members.first
     }
   }
 
-  /// The positions of all messages of a row.
-  func members(_ row: Int) -> [Int] {
-    switch content.lines[row] {
+  private func members(_ row: RowIndex) -> [Int] {
+    switch content.lines[row.position] {
     case .entry(let position, _): [position]
     case .finding(let index): content.findings[index].members
     }
   }
 
-  func value(_ row: Int, _ column: Int) -> FieldValue {
+  func value(_ row: RowIndex, _ column: Int) -> FieldValue {
     guard let first = position(row) else { return .none }
     let report = entries[first].report
     switch column {
@@ -76,7 +79,7 @@ struct ErrorList: RowList {
     }
   }
 
-  func text(_ row: Int, _ column: Int) -> String {
+  func text(_ row: RowIndex, _ column: Int) -> String {
     let value = value(row, column)
     if column == 1, members(row).count == 1 { return "" }
     if column == 2, case .number(let count) = value {
@@ -91,26 +94,26 @@ struct ErrorList: RowList {
     return value == .none ? "" : value.display
   }
 
-  func role(_ row: Int) -> Theme.Role {
+  func role(_ row: RowIndex) -> Theme.Role {
     guard let first = position(row) else { return .plain }
     // What is still to come is faint.
     if entries[first].event > now { return .faint }
     return entries[first].report.kind.isError ? .plain : .label
   }
 
-  func identity(_ row: Int) -> UInt64 {
-    switch content.lines[row] {
+  func identity(_ row: RowIndex) -> UInt64 {
+    switch content.lines[row.position] {
     case .entry(let position, _): UInt64(position)
     case .finding(let index): 1 << 63 | UInt64(index)
     }
   }
 
-  func isError(_ row: Int) -> Bool {
+  func isError(_ row: RowIndex) -> Bool {
     position(row).map { entries[$0].report.kind.isError } ?? false
   }
 
-  func branch(_ row: Int) -> Branch? {
-    switch content.lines[row] {
+  func branch(_ row: RowIndex) -> Branch? {
+    switch content.lines[row.position] {
     case .entry(_, let depth): return depth > 0 ? Branch(depth: depth) : nil
     case .finding(let index):
       let finding = content.findings[index]

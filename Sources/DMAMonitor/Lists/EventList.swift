@@ -50,13 +50,13 @@ struct EventList: RowList {
 
   var count: Int { events.count }
 
-  func number(_ row: Int) -> UInt64 { first + UInt64(row) + 1 }
+  private func number(_ row: RowIndex) -> UInt64 { first + UInt64(row.position) + 1 }
 
-  func value(_ row: Int, _ column: Int) -> FieldValue {
-    Self.fields[column].value(of: events[row], number: number(row), in: batch, names)
+  func value(_ row: RowIndex, _ column: Int) -> FieldValue {
+    Self.fields[column].value(of: events[row.position], number: number(row), in: batch, names)
   }
 
-  func text(_ row: Int, _ column: Int) -> String {
+  func text(_ row: RowIndex, _ column: Int) -> String {
     let value = value(row, column)
     if Self.fields[column] == .time, case .time(let time) = value {
       return showsNanoseconds ? String(FieldValue.seconds(time).dropLast(3)) : String(time)
@@ -66,8 +66,8 @@ struct EventList: RowList {
   }
 
   /// What there is to say of an event that has no text.
-  private func detail(_ row: Int) -> String {
-    let event = events[row]
+  private func detail(_ row: RowIndex) -> String {
+    let event = events[row.position]
     func field(_ field: EventField) -> String? {
       let value = field.value(of: event, number: number(row), in: batch, names)
       return value == .none ? nil : value.display
@@ -87,11 +87,11 @@ struct EventList: RowList {
     }
   }
 
-  func role(_ row: Int) -> Theme.Role {
+  func role(_ row: RowIndex) -> Theme.Role {
     if wrong.contains(number(row)) { return .error }
-    return row >= position ? .faint : row == position - 1 ? .key : .plain
+    return row.position >= position ? .faint : row.position == position - 1 ? .key : .plain
   }
 
-  func identity(_ row: Int) -> UInt64 { number(row) }
-  func isError(_ row: Int) -> Bool { wrong.contains(number(row)) }
+  func identity(_ row: RowIndex) -> UInt64 { number(row) }
+  func isError(_ row: RowIndex) -> Bool { wrong.contains(number(row)) }
 }

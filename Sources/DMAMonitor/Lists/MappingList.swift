@@ -83,22 +83,23 @@ struct MappingList: RowList {
   }
 
   var columns: [ListColumn] { fields.map(Self.column) }
+  var columnCount: Int { fields.count }
   var count: Int { content.lines.count }
 
   /// The mapping of a row; `nil` for a group, and for a mapping that has gone since.
-  func mapping(_ row: Int) -> Mapping? {
-    guard content.lines.indices.contains(row),
-      case .mapping(let slot, let sequence, _) = content.lines[row]
-    else { return nil }
+  func mapping(_ row: Int) -> Mapping? { checked(row).flatMap { mapping($0) } }
+
+  private func mapping(_ row: RowIndex) -> Mapping? {
+    guard case .mapping(let slot, let sequence, _) = content.lines[row.position] else { return nil }
     let mapping = context.engine.withMappings { table in
       Int(slot) < table.count ? table[Int(slot)] : nil
     }
     return mapping?.sequence == sequence ? mapping : nil
   }
 
-  func value(_ row: Int, _ column: Int) -> FieldValue {
+  func value(_ row: RowIndex, _ column: Int) -> FieldValue {
     let field = fields[column]
-    if case .group(let index) = content.lines[row] {
+    if case .group(let index) = content.lines[row.position] {
       let group = content.groups[index]
       switch field {
       case .size: return .number(group.bytes)
@@ -116,10 +117,10 @@ struct MappingList: RowList {
     fields.first { $0 == .driver } ?? fields.first { $0 == .device } ?? fields.first ?? .driver
   }
 
-  func text(_ row: Int, _ column: Int) -> String {
+  func text(_ row: RowIndex, _ column: Int) -> String {
     let value = value(row, column)
     let field = fields[column]
-    if case .group(let index) = content.lines[row], field == groupField {
+    if case .group(let index) = content.lines[row.position], field == groupField {
       let group = content.groups[index]
       return "\(group.title) (\(group.count))"
     }
@@ -128,15 +129,15 @@ struct MappingList: RowList {
       return String(FieldValue.seconds(time).dropLast(3))
     }
     if value == .none {
-      if case .group = content.lines[row] { return "" }
+      if case .group = content.lines[row.position] { return "" }
       // Between two readings of a source that goes on, what is shown may have been freed.
       return mapping(row) == nil ? (field == .device ? "(freed)" : "") : "?"
     }
     return value.display
   }
 
-  func role(_ row: Int) -> Theme.Role {
-    if case .group(let index) = content.lines[row] {
+  func role(_ row: RowIndex) -> Theme.Role {
+    if case .group(let index) = content.lines[row.position] {
       return content.groups[index].isWrong ? .warning : .label
     }
     guard let mapping = mapping(row) else { return .faint }
@@ -145,20 +146,20 @@ struct MappingList: RowList {
     return mapping.sequence >= freshFrom ? .fresh : .plain
   }
 
-  func identity(_ row: Int) -> UInt64 {
-    switch content.lines[row] {
+  func identity(_ row: RowIndex) -> UInt64 {
+    switch content.lines[row.position] {
     case .mapping(_, let sequence, _): sequence
     case .group(let index): 1 << 63 | UInt64(index)
     }
   }
 
-  func isError(_ row: Int) -> Bool {
+  func isError(_ row: RowIndex) -> Bool {
     guard let mapping = mapping(row) else { return false }
     return mapping.isUnchecked || wrong.contains(mapping.sequence)
   }
 
-  func branch(_ row: Int) -> Branch? {
-    switch content.lines[row] {
+  func branch(_ row: RowIndex) -> Branch? {
+    switch content.lines[row.position] {
     case .mapping(_, _, let depth): return depth > 0 ? Branch(depth: depth) : nil
     case .group(let index):
       let group = content.groups[index]

@@ -27,6 +27,13 @@ struct MapSite: Hashable, Comparable {
 
 /// The files of dma-api/, and dma_buf/bufinfo.
 enum FileList {
+  /// The file of a row, however the list is arranged.
+  static func file(_ list: any RowList, _ row: Int) -> VirtualFile? {
+    let files = VirtualFile.allCases
+    return list.identity(row).flatMap { Int(exactly: $0) }
+      .flatMap { files.indices.contains($0) ? files[$0] : nil }
+  }
+
   static func make(_ engine: DMADebug, _ names: TraceNames) -> FixedList {
     FixedList(
       columns: [
@@ -111,6 +118,17 @@ enum SiteList {
 
 /// What came and went between the markers A and B.
 enum DifferenceList {
+  /// What a row counts, however the list is arranged.
+  static func group(
+    _ difference: MappingDifference,
+    _ list: any RowList,
+    _ row: Int
+  ) -> MappingDifference.Group? {
+    let groups = difference.groups
+    return list.identity(row).flatMap { Int(exactly: $0) }
+      .flatMap { groups.indices.contains($0) ? groups[$0] : nil }
+  }
+
   static func make(_ difference: MappingDifference, _ timeline: Timeline) -> FixedList {
     let names = timeline.names
     let engine = timeline.engine

@@ -110,7 +110,8 @@ struct AddressRegion {
   /// than a cacheline.
   func occupancy(_ cells: Int) -> [Double] {
     let width = partWidth(cells)
-    let count = min(cells, Int(min((end - start + width - 1) / width, UInt64(cells))))
+    let whole = end > start ? (end - start - 1) / width + 1 : 1
+    let count = min(cells, Int(min(whole, UInt64(max(cells, 0)))))
     var parts = [Double](repeating: 0, count: max(count, 1))
     for mapping in mappings {
       let from = mapping.dmaAddress > start ? mapping.dmaAddress - start : 0
@@ -118,7 +119,9 @@ struct AddressRegion {
       var cell = min(parts.count - 1, Int(from / width))
       while cell < parts.count, UInt64(cell) * width < to {
         let low = max(from, UInt64(cell) * width)
-        let high = min(to, UInt64(cell) * width + width)
+        // The last part may reach beyond the last address of all.
+        let (next, isBeyond) = (UInt64(cell) * width).addingReportingOverflow(width)
+        let high = isBeyond ? to : min(to, next)
         if high > low { parts[cell] += Double(high - low) / Double(width) }
         cell += 1
       }

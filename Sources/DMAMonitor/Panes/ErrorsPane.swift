@@ -20,9 +20,8 @@ extension MonitorView {
       &state,
       empty: isFiltered ? "nothing matches the filter" : "no errors"
     )
-    let selected = state.place.selection
-    if lower.height > 1, selected < list.count,
-      let position = Monitor.errors(list)?.position(selected)
+    if lower.height > 1,
+      let position = Monitor.errors(list)?.position(state.place.selection)
     {
       drawErrorDetail(&buffer, lower, state.timeline.entries[position], &state)
     }

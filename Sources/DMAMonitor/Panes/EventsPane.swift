@@ -6,11 +6,7 @@ import TerminalKit
 extension MonitorView {
   func drawEvents(_ buffer: inout CellBuffer, _ state: inout MonitorState, _ area: Rectangle) {
     let list = state.list(glyphs)
-    let (_, position, _) = state.timeline.neighbourhood
-    // Beyond the end the selection means the event that was applied last.
-    if state.place.selection >= list.count {
-      state.place.selection = list is EventList ? max(0, position - 1) : max(0, list.count - 1)
-    }
+    state.place.selection = state.selectedRow(list) ?? 0
     let (upper, lower) = split(area, lower: state.showsDetail ? max(8, area.height / 2) : 0)
     drawList(
       &buffer,
@@ -20,21 +16,20 @@ extension MonitorView {
       empty: state.filters().isEmpty
         ? "no events here: step with . and ," : "nothing around here matches the filter"
     )
-    let row = state.place.selection
-    if lower.height > 1, row < list.count { drawEvent(&buffer, lower, list, row, &state) }
+    if lower.height > 1, let number = list.identity(state.place.selection) {
+      drawEvent(&buffer, lower, number, &state)
+    }
   }
 
   /// Everything about an event: its fields, its lists, its call stack.
   private func drawEvent(
     _ buffer: inout CellBuffer,
     _ area: Rectangle,
-    _ list: any RowList,
-    _ row: Int,
+    _ number: UInt64,
     _ state: inout MonitorState
   ) {
-    let number = list.identity(row)
     let (batch, _, first) = state.timeline.neighbourhood
-    guard number > first, Int(number - first) <= batch.events.count else { return }
+    guard number > first, number - first <= UInt64(batch.events.count) else { return }
     let event = batch.events[Int(number - first) - 1]
     let names = state.names
     drawRule(&buffer, area, "event \(number): \(event.kind.name)")

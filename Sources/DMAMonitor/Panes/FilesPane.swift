@@ -15,9 +15,7 @@ extension MonitorView {
       &state,
       empty: "no file matches the filter"
     )
-    let files = VirtualFile.allCases
-    let row = state.place.selection
-    let selected = row < list.count ? files[Int(list.identity(row))] : files[0]
+    let selected = FileList.file(list, state.place.selection) ?? VirtualFile.allCases[0]
     let content = Rectangle(
       x: upper.x + width + 1,
       y: upper.y,

@@ -23,9 +23,9 @@ extension MonitorView {
     let list = state.list(glyphs)
     drawList(&buffer, top, list, &state, empty: "nothing is mapped")
     let row = state.place.selection
-    guard row < list.count else { return }
-    let identity = list.identity(row)
-    guard let region = state.regions().first(where: { $0.identity == identity }) else { return }
+    guard let identity = list.identity(row),
+      let region = state.regions().first(where: { $0.identity == identity })
+    else { return }
     let shown = Self.fitting(list.columns, top.width, offset: state.place.columnOffset)
     let y = top.y + 1 + row - state.place.scroll
     if let cell = state.mapCell, shown.last == RegionList.bar {

@@ -132,7 +132,7 @@ extension MonitorView {
       let y = area.y + 1 + offset
       let lower: UInt64 = power == 0 ? 0 : 1 << UInt64(power - 1)
       var label = name(lower)
-      if power == from, from > first { label = "<" + name(lower * 2) }
+      if power == from, from > first { label = "<" + name(lower.adding(lower)) }
       if power == to, to < last { label += "+" }
       buffer.putField(
         label,

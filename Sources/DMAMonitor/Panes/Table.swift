@@ -51,7 +51,7 @@ extension MonitorView {
     for line in 0..<max(0, visible) where place.scroll + line < list.count {
       let index = place.scroll + line
       let isSelected = index == place.selection
-      let isMarked = !marked.isEmpty && marked.contains(list.identity(index))
+      let isMarked = !marked.isEmpty && list.isRow(index, among: marked)
       let style =
         isSelected
         ? theme[.selection] : isMarked ? theme[.marked] : theme[list.role(index)]

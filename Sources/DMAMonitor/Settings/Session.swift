@@ -12,9 +12,10 @@ package struct Session {
   /// Bytes of the trace: another number means another capture under the same name.
   private let size: Int
 
-  package init(trace path: String) {
+  /// - Parameter directory: where sessions are kept.
+  package init(trace path: String, in directory: String? = SettingsFiles.sessions) {
     var status = stat()
-    guard let directory = SettingsFiles.sessions, stat(path, &status) == 0,
+    guard let directory, stat(path, &status) == 0,
       status.st_mode & S_IFMT == S_IFREG, let resolved = realpath(path, nil)
     else {
       file = nil
@@ -55,7 +56,14 @@ package struct Session {
 
   /// Takes up where somebody was. Whatever does not fit is left out.
   package func restore(_ state: inout MonitorState) {
-    guard let file, let text = try? SettingsFiles.text(file) else { return }
+    guard let file else { return }
+    let text: String
+    do {
+      guard let found = try SettingsFiles.text(file) else { return }
+      text = found
+    } catch {
+      return state.say("session not restored: \(error)")
+    }
     let lines = text.split(separator: "\n").map(String.init)
     guard lines.first == Self.heading, lines.contains("size \(size)") else { return }
     for line in lines.dropFirst() {

@@ -27,7 +27,7 @@ package enum SettingsFiles {
   /// - Throws: ``TraceError`` when it is there but cannot be read.
   package static func text(_ path: String) throws -> String? {
     guard access(path, F_OK) == 0 else { return nil }
-    return String(decoding: try FileBytes.read(path, limit: 1 << 20), as: UTF8.self)
+    return String(decoding: try FileBytes.readRegular(path, limit: 1 << 20), as: UTF8.self)
   }
 
   /// Writes a file so that it is there as a whole or not at all, for the user alone.
@@ -35,6 +35,11 @@ package enum SettingsFiles {
   /// - Returns: what went wrong, `nil` when nothing did.
   static func replace(_ path: String, _ text: String) -> String? {
     makeDirectories(path)
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      // Opening a FIFO would wait for somebody who reads it.
+      return "\(displayName(path)): not a regular file"
+    }
     return replace(path, Array(text.utf8), mode: 0o600)
   }
 

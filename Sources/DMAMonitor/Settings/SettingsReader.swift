@@ -1,4 +1,5 @@
 import DMAExport
+import DMALint
 import DMAReplay
 import DMATrace
 import TOMLKit
@@ -20,6 +21,11 @@ package struct SettingsReader {
   /// - Throws: ``CommandError`` for what is no TOML, for values that a setting cannot have, and for
   ///   keys that do two things.
   package mutating func read(_ text: String, name: String) throws {
+    if let line = TOMLHeaders.firstWithoutName(text) {
+      throw CommandError(
+        "\(name):\(line): expected the name of a table after [; mend it, or use --no-config"
+      )
+    }
     let table: TOMLTable
     do {
       table = try TOMLTable(string: text)

@@ -210,8 +210,9 @@ package struct AddressEvidence {
         let mapping = mappings[Int(slot)]
         let nearness = Self.nearness(address, mapping.dmaAddress, mapping.size)
         guard nearness != .none else { return false }
-        if let best, (best.nearness.rawValue, mappings[best.slot].sequence)
-          > (nearness.rawValue, mapping.sequence)
+        if let best,
+          (best.nearness.rawValue, mappings[best.slot].sequence)
+            > (nearness.rawValue, mapping.sequence)
         {
           return false
         }
@@ -229,8 +230,9 @@ package struct AddressEvidence {
       let entry = ended[place]
       let nearness = Self.nearness(address, entry.address, entry.size)
       guard nearness != .none else { return false }
-      if let best, (best.nearness.rawValue, ended[best.place].time, ended[best.place].line)
-        > (nearness.rawValue, entry.time, entry.line)
+      if let best,
+        (best.nearness.rawValue, ended[best.place].time, ended[best.place].line)
+          > (nearness.rawValue, entry.time, entry.line)
       {
         return false
       }

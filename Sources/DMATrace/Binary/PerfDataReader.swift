@@ -48,7 +48,8 @@ public struct PerfDataReader: TraceReader {
     guard let formats = layout.tracingData else {
       throw TraceError(
         path: source.name,
-        problem: layout.problem.map { "is damaged: \($0)" } ?? "has no tracepoints",
+        problem: (bytes.problem ?? layout.problem).map { "is damaged: \($0)" }
+          ?? "has no tracepoints",
         advice: "record some with `perf record -e 'dma:*' -a`"
       )
     }
@@ -70,7 +71,7 @@ public struct PerfDataReader: TraceReader {
     knowsFormats = true
     total = feeds.reduce(0) { $0 + ($1.totalSize ?? 0) }
     describe(layout)
-    if !bytes.isCut, let problem = formats.problem ?? layout.problem {
+    if !bytes.isCut, let problem = bytes.problem ?? formats.problem ?? layout.problem {
       decoder.text.summary.damage = problem
     }
   }
@@ -195,6 +196,7 @@ public struct PerfDataReader: TraceReader {
     }
     let broken = streams.reduce(0) { $0 + $1.broken }
     decoder.text.summary.malformedLines &+= broken
+    decoder.text.summary.undecoded &+= broken
     guard samplesWithoutFormats > 0 || !knowsFormats else { return }
     if source.isCut { throw source.interruption }
     throw TraceError(

@@ -122,6 +122,8 @@ struct PerfLayout {
     guard count <= Self.maximumAttributes, UInt64(count) * entrySize <= reader.left else {
       throw reader.problem("is damaged: it speaks of \(count) events at byte \(start)")
     }
+    // Several may name the same place: the sum is bounded, not only what is kept.
+    var idsLeft = Self.maximumIDs
     for index in 0..<count {
       reader.offset = start + UInt64(index) * entrySize
       let attribute = try PerfAttributes(&reader)
@@ -135,7 +137,14 @@ struct PerfLayout {
         if problem == nil { problem = "the ids of an event are cut off at byte \(idsStart)" }
         continue
       }
-      for _ in 0..<(idsSize / 8) { note(id: try ids.u64(), of: index) }
+      for _ in 0..<(idsSize / 8) {
+        guard idsLeft > 0 else {
+          if problem == nil { problem = "more than \(Self.maximumIDs) ids at byte \(idsStart)" }
+          break
+        }
+        idsLeft -= 1
+        note(id: try ids.u64(), of: index)
+      }
     }
   }
 

@@ -11,8 +11,12 @@ final class RandomAccessBytes: @unchecked Sendable {
   /// They came through a pipe whose end was requested: more was to come. See ``InputEnd``.
   private(set) var isCut = false
   private let descriptor: Int32
+  /// Closes ``descriptor`` when it is of a temporary file.
+  private let spool: TemporaryFile?
   /// Empty when the bytes are in a file.
   let memory: [UInt8]
+  /// Why there are fewer bytes than there should be: a packed file that is cut off, or the like.
+  let problem: String?
 
   /// Takes over what a source has, from its first byte on.
   ///
@@ -21,6 +25,8 @@ final class RandomAccessBytes: @unchecked Sendable {
     name = source.name
     if source.isRewindable, source.descriptor >= 0 {
       memory = []
+      spool = nil
+      problem = nil
       size = source.totalSize ?? 0
       descriptor = fcntl(source.descriptor, F_DUPFD_CLOEXEC, 3)
       guard descriptor >= 0 else {
@@ -33,32 +39,37 @@ final class RandomAccessBytes: @unchecked Sendable {
     }
     if let bytes = source.memoryBytes {
       memory = bytes
+      spool = nil
+      problem = nil
       size = UInt64(bytes.count)
       descriptor = -1
       return
     }
     memory = []
-    let file = try TemporaryFile.open()
-    descriptor = file
+    let file = try TemporaryFile()
+    spool = file
+    descriptor = file.descriptor
+    source.isSpooled = true
     var written: UInt64 = 0
-    do throws(TraceError) {
-      while true {
-        let bytes = UnsafeRawBufferPointer(source.bytes)
-        try TemporaryFile.append(bytes, to: file)
-        written += UInt64(bytes.count)
-        source.consume(bytes.count)
-        if source.ended { break }
+    var damage: String?
+    while true {
+      let bytes = UnsafeRawBufferPointer(source.bytes)
+      try file.append(bytes, for: name)
+      written += UInt64(bytes.count)
+      source.consume(bytes.count)
+      if source.ended { break }
+      do throws(TraceError) {
         try source.fill()
-      }
-    } catch {
-      // The beginning may do: a cut-off archive holds a cut-off trace.
-      guard written > 4096 else {
-        close(file)
-        throw error
+      } catch {
+        // The beginning may do: a cut-off archive holds a cut-off trace.
+        guard written > 4096, !source.isRefused else { throw error }
+        damage = error.problem
+        break
       }
     }
     size = written
     isCut = source.isCut
+    problem = damage
   }
 
   /// Bytes in memory, as a part of something.
@@ -67,6 +78,8 @@ final class RandomAccessBytes: @unchecked Sendable {
     size = UInt64(bytes.count)
     memory = bytes
     descriptor = -1
+    spool = nil
+    problem = nil
   }
 
   /// Another descriptor of the file, -1 for memory.
@@ -78,7 +91,7 @@ final class RandomAccessBytes: @unchecked Sendable {
   }
 
   deinit {
-    if descriptor >= 0 { close(descriptor) }
+    if descriptor >= 0, spool == nil { close(descriptor) }
   }
 
   /// Reads bytes into `place`.

@@ -160,6 +160,10 @@ struct RecordDecoder {
       broken("shorter than its common fields", header.cpu)
       return
     }
+    guard header.cpu < DMAEvent.cpuLimit else {
+      broken("no machine has so many CPUs", header.cpu)
+      return
+    }
     let type = Int(value(record, plans.type))
     guard type < plans.indices.count, plans.indices[type] >= 0 else {
       if type < plans.known.count, plans.known[type] {
@@ -199,6 +203,7 @@ struct RecordDecoder {
   private mutating func broken(_ reason: StaticString, _ cpu: UInt32) {
     text.stacks.forget(cpu: cpu)
     text.summary.malformedLines &+= 1
+    text.summary.undecoded &+= 1
     if text.summary.malformed.count < 10 {
       text.summary.malformed.append(
         TraceSummary.Malformed(line: recordCount, reason: reason.description, excerpt: "")
@@ -577,6 +582,10 @@ struct RecordDecoder {
   /// The tracer lost events here: `count` of them, 0 when it does not say.
   mutating func lost(_ count: UInt64, cpu: UInt32, time: UInt64, _ batch: inout EventBatch) {
     text.summary.lostEvents &+= max(1, count)
+    guard cpu < DMAEvent.cpuLimit else {
+      broken("no machine has so many CPUs", cpu)
+      return
+    }
     text.lost(count, cpu: cpu, time: time, &batch)
   }
 }

@@ -55,6 +55,13 @@ final class RingBufferStream {
     fileprivate var isDone: Bool
   }
 
+  /// A place in a block: that in the file, and how many blocks were left with it.
+  private struct Origin {
+    var block: UInt64
+    var offset: Int
+    var blocksLeft: Int
+  }
+
   private static let windowSize = 256 << 10
   private static let smallWindow = 64 << 10
 
@@ -78,17 +85,15 @@ final class RingBufferStream {
   private var last = 0
   private var packed: [UInt8] = []
   /// The block in the buffer: its place in the file, how many bytes before it are left of the
-  /// one before, and where that one was.
+  /// ones before.
   private var block: UInt64 = 0
   private var carried = 0
-  private var previousBlock: UInt64 = 0
-  private var previousSize = 0
+  /// Where the carried bytes begin: they may be of several small blocks.
+  private var origin = Origin(block: 0, offset: 0, blocksLeft: 0)
 
   /// The current page: where it begins in the buffer and in the file, and where its events end.
   private var page = 0
-  private var pageBlock: UInt64 = 0
-  private var pageOffset = 0
-  private var pageBlocksLeft = 0
+  private var pageOrigin = Origin(block: 0, offset: 0, blocksLeft: 0)
   @exclusivity(unchecked) private var hasPage = false
   @exclusivity(unchecked) private var place = 0
   @exclusivity(unchecked) private var stop = 0
@@ -126,13 +131,14 @@ final class RingBufferStream {
     self.compression = compression
     self.budget = budget
     if case .none = compression { isPacked = false } else { isPacked = true }
-    self.start = start
+    // Both may lie past the end of the file.
+    self.start = min(start, source.size)
     // The size of packed data leaves out the word that counts its chunks.
     let (sum, overflow) = start.addingReportingOverflow(
       isPacked ? size &+ 4 : size
     )
     end = overflow ? source.size : min(sum, source.size)
-    next = start
+    next = self.start
     let wanted = streams > 64 ? Self.smallWindow : Self.windowSize
     window = max(layout.pageSize, wanted / layout.pageSize * layout.pageSize)
     capacity = 0
@@ -188,8 +194,8 @@ final class RingBufferStream {
   /// - Returns: `false` when there is none.
   private func fill() -> Bool {
     let left = last - first
-    previousBlock = block
-    previousSize = last - carried
+    // What is carried for the second time begins where it did.
+    if first >= carried { origin = place(of: first) }
     if first > 0 {
       buffer.update(from: buffer + first, count: left)
       first = 0
@@ -198,6 +204,11 @@ final class RingBufferStream {
     carried = left
     block = next
     return isPacked ? fillChunk() : fillWindow()
+  }
+
+  /// Where a byte of the current block is.
+  private func place(of index: Int) -> Origin {
+    Origin(block: block, offset: index - carried, blocksLeft: chunksLeft + (isPacked ? 1 : 0))
   }
 
   private func fillWindow() -> Bool {
@@ -297,15 +308,7 @@ final class RingBufferStream {
         }
       }
       page = first
-      if page >= carried {
-        pageBlock = block
-        pageOffset = page - carried
-        pageBlocksLeft = chunksLeft + (isPacked ? 1 : 0)
-      } else {
-        pageBlock = previousBlock
-        pageOffset = previousSize - (carried - page)
-        pageBlocksLeft = chunksLeft + 2
-      }
+      pageOrigin = page >= carried ? place(of: page) : origin
       hasPage = true
       now = integer(page, 8)
       let commit = integer(page + 8, layout.commitSize)
@@ -318,7 +321,8 @@ final class RingBufferStream {
       }
       if size > room {
         if problem == nil {
-          let offset = isPacked ? "chunk at byte \(pageBlock)" : "byte \(pageBlock)"
+          let block = pageOrigin.block
+          let offset = isPacked ? "chunk at byte \(block)" : "byte \(block)"
           problem = "a page of CPU \(cpu) claims \(size) bytes (\(offset)); it is left out"
         }
         loss = 0
@@ -428,25 +432,27 @@ final class RingBufferStream {
   /// The rest of the page makes no sense.
   private func leavePage() {
     if problem == nil {
-      let offset = isPacked ? "in the chunk at byte \(pageBlock)" : "at byte \(fileOffset)"
+      let offset = isPacked ? "in the chunk at byte \(pageOrigin.block)" : "at byte \(fileOffset)"
       problem = "a record of CPU \(cpu) reaches beyond its page \(offset); the rest is left out"
     }
     place = stop
   }
 
-  private var fileOffset: UInt64 { pageBlock + UInt64(max(0, pageOffset + place - page)) }
+  private var fileOffset: UInt64 {
+    pageOrigin.block + UInt64(max(0, pageOrigin.offset + place - page))
+  }
 
   /// Bytes of the stream that were read.
-  var bytesRead: UInt64 { min(next, end) - start }
+  var bytesRead: UInt64 { max(start, min(next, end)) - start }
 
   // MARK: Going back
 
   /// Where the stream stands: before its current record.
   var mark: Mark {
     Mark(
-      block: pageBlock,
-      offsetInBlock: pageOffset,
-      blocksLeft: pageBlocksLeft,
+      block: pageOrigin.block,
+      offsetInBlock: pageOrigin.offset,
+      blocksLeft: pageOrigin.blocksLeft,
       place: placeBefore - page,
       time: timeBefore,
       loss: loss,

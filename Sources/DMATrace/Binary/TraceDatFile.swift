@@ -48,6 +48,8 @@ struct TraceDatFile {
 
   private static let maximumStreams = 1 << 14
   private static let maximumSections = 4096
+  /// Options that are looked at: sections may overlap, so their bytes bound nothing.
+  private static let maximumOptions = 1 << 20
 
   private(set) var version = 6
   private(set) var isBigEndian = false
@@ -68,6 +70,8 @@ struct TraceDatFile {
   /// The first thing that is wrong with the description; the records may be fine.
   private(set) var problem: String?
   private var cpuCount = 0
+  private var optionsLeft = maximumOptions
+  private var streamsLeft = maximumStreams
 
   let bytes: RandomAccessBytes
 
@@ -76,6 +80,7 @@ struct TraceDatFile {
   /// - Throws: ``TraceError`` when too little is left of it to read any record.
   init(_ bytes: RandomAccessBytes) throws(TraceError) {
     self.bytes = bytes
+    problem = bytes.problem
     plans = RecordPlans(isBigEndian: false, longSize: 8)
     var reader = MetadataReader(bytes, at: 10, isBigEndian: false)
     let digits = try reader.string(limit: 32)
@@ -143,6 +148,12 @@ struct TraceDatFile {
     layout.pageSize = pageSize
     layout.commitSize = long == 4 ? 4 : 8
     layout.dataOffset = 8 + layout.commitSize
+  }
+
+  /// Adds a buffer. What is left of the streams bounds the memory that a file can ask for.
+  private mutating func add(_ buffer: Buffer) {
+    streamsLeft -= max(1, buffer.streams.count)
+    buffers.append(buffer)
   }
 
   // MARK: Parts that both versions have
@@ -251,6 +262,7 @@ struct TraceDatFile {
     while true {
       let id = try reader.u16()
       if id == 0 { return }
+      try takeOption(reader)
       let size = UInt64(try reader.u32())
       guard size <= reader.left else {
         throw reader.problem("is damaged: option \(id) has \(size) bytes at byte \(reader.offset)")
@@ -268,6 +280,13 @@ struct TraceDatFile {
     }
   }
 
+  private mutating func takeOption(_ reader: MetadataReader) throws(TraceError) {
+    guard optionsLeft > 0 else {
+      throw reader.problem("is damaged: more options than make sense at byte \(reader.offset)")
+    }
+    optionsLeft -= 1
+  }
+
   /// The table of per-CPU data, or the text of a latency tracer.
   private mutating func readTable(
     _ reader: inout MetadataReader,
@@ -282,7 +301,7 @@ struct TraceDatFile {
     guard tag.elementsEqual("flyrecord\0".utf8) else {
       throw reader.problem("is damaged: no records begin at byte \(reader.offset - 10)")
     }
-    guard cpuCount <= Self.maximumStreams, UInt64(cpuCount) * 16 <= reader.left else {
+    guard cpuCount <= streamsLeft, UInt64(cpuCount) * 16 <= reader.left else {
       throw reader.problem("is damaged: it speaks of \(cpuCount) CPUs at byte \(reader.offset)")
     }
     var streams: [Stream] = []
@@ -291,7 +310,7 @@ struct TraceDatFile {
       let size = try reader.u64()
       if size > 0 { streams.append(Stream(cpu: UInt32(cpu), offset: offset, size: size)) }
     }
-    buffers.append(
+    add(
       Buffer(name: name, clock: [], pageSize: 0, isPacked: false, streams: streams)
     )
   }
@@ -387,10 +406,11 @@ struct TraceDatFile {
   /// counted.
   private mutating func salvageBuffer(from start: UInt64, to end: UInt64, isPacked: Bool) {
     let page = UInt64(pageSize)
+    let limit = streamsLeft
     var streams: [Stream] = []
     var place = (start + page - 1) / page * page
     if isPacked {
-      while place < end, streams.count < Self.maximumStreams {
+      while place < end, streams.count < limit {
         var reader = MetadataReader(bytes, at: place, end: end, isBigEndian: isBigEndian)
         guard let chunks = try? reader.u32(), chunks > 0 else { break }
         for _ in 0..<chunks {
@@ -409,10 +429,10 @@ struct TraceDatFile {
       // Time begins anew with each CPU.
       let step = UInt64(layout.pageSize)
       var last: UInt64 = .max
-      while place < end, streams.count < Self.maximumStreams {
+      while place < end, streams.count < limit {
         var reader = MetadataReader(bytes, at: place, end: end, isBigEndian: isBigEndian)
         guard let time = try? reader.u64() else { break }
-        if time < last {
+        if time < last || streams.isEmpty {
           streams.append(Stream(cpu: UInt32(streams.count), offset: place, size: 0))
         }
         last = time
@@ -421,7 +441,7 @@ struct TraceDatFile {
       }
     }
     guard !streams.isEmpty else { return }
-    buffers.append(
+    add(
       Buffer(name: [], clock: [], pageSize: 0, isPacked: isPacked, streams: streams)
     )
   }
@@ -482,6 +502,7 @@ struct TraceDatFile {
       throw reader.problem("is damaged: no options stand at byte \(offset)")
     }
     while reader.left >= 6 {
+      try takeOption(reader)
       let id = try reader.u16()
       let size = UInt64(try reader.u32())
       guard size <= reader.left else {
@@ -517,7 +538,7 @@ struct TraceDatFile {
     let clock = try part.string()
     let page = try part.u32()
     let count = try part.count(4, of: 20)
-    guard count <= Self.maximumStreams else {
+    guard count <= streamsLeft else {
       throw part.problem("is damaged: it speaks of \(count) CPUs near byte \(options)")
     }
     var streams: [Stream] = []
@@ -534,7 +555,7 @@ struct TraceDatFile {
       note(error)
       if case .none = compression {} else { isPacked = true }
     }
-    buffers.append(
+    add(
       Buffer(
         name: name,
         clock: clock,

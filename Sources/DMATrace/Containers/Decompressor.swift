@@ -35,6 +35,15 @@ enum Compression {
     }
   }
 
+  /// How many times its size a capture expands to at most. Deflate cannot do more than 1032; texts
+  /// and pages of traces stay below 100.
+  var maximumRatio: UInt64 {
+    switch self {
+    case .gzip: 500
+    case .zstd: 2000
+    }
+  }
+
   /// A fresh one; `nil` when there is no memory for it.
   func makeDecompressor() -> (any Decompressor)? {
     switch self {

@@ -48,12 +48,16 @@ public struct MappingDump: Sendable {
   public private(set) var malformedLines: UInt64 = 0
   /// The first few of them.
   public private(set) var malformed: [TraceSummary.Malformed] = []
+  /// Those of them that look like entries.
+  private var brokenEntries: UInt64 = 0
   /// The last line has no line end and is no entry.
   public private(set) var cutOff = false
+  /// Why the rest of it cannot be read; `nil` when all of it was.
+  public private(set) var damage: String?
 
   /// Reads a dump from a file, or from standard input for `-`.
   ///
-  /// - Throws: ``TraceError`` when it cannot be read, or holds lines and none of them is an entry.
+  /// - Throws: ``TraceError`` when it cannot be read, or holds more other lines than entries.
   ///   An empty file is a dump: nothing was mapped.
   public init(path: String) throws(TraceError) {
     try self.init(ByteSource(path: path))
@@ -71,10 +75,21 @@ public struct MappingDump: Sendable {
     var words: [DumpLine.TypeWord] = []
     var layouts = [0, 0, 0, 0, 0]
     var reader = LineReader(source)
-    while let line = try reader.next() {
+    var stamped: UInt64 = 0
+    while true {
+      var next: Cursor?
+      do throws(TraceError) {
+        next = try reader.next()
+      } catch {
+        // What was read before the error counts.
+        guard !entries.isEmpty, !source.isRefused else { throw error }
+        damage = error.problem
+      }
+      guard let line = next else { break }
       var start = line
       start.skipSpaces()
       if start.isAtEnd { continue }
+      var looksLikeEntry = true
       do throws(DumpLine.Problem) {
         if let parsed = try DumpLine.parse(line) {
           guard entries.count < Self.maximumEntries else {
@@ -83,11 +98,19 @@ public struct MappingDump: Sendable {
           layouts[parsed.layout.rawValue] += 1
           words.append(parsed.type)
           add(parsed, reader.number)
-        } else if !LogPrefix.isStamped(line) {
+        } else if LogPrefix.isStamped(line) {
+          stamped += 1
+        } else {
+          looksLikeEntry = false
           throw DumpLine.Problem(reason: "no entry of a dump")
         }
       } catch {
-        if reader.endsOpen { cutOff = true } else { count(line, reader.number, error.reason) }
+        if reader.endsOpen {
+          cutOff = true
+        } else {
+          if looksLikeEntry { brokenEntries += 1 }
+          count(line, reader.number, error.reason)
+        }
       }
     }
     if source.isCut, reader.endsOpen { cutOff = true }
@@ -99,11 +122,13 @@ public struct MappingDump: Sendable {
       self.layout = layout
     }
     if entries.isEmpty, source.isCut, malformedLines == 0 { throw source.interruption }
-    if entries.isEmpty, malformedLines > 0 || cutOff {
+    let isEmpty = entries.isEmpty && (malformedLines + stamped > 0 || cutOff)
+    // A text that has a few such lines is not a dump, as CaptureKind has it.
+    if isEmpty || malformedLines > UInt64(entries.count) {
       let first = malformed.first.map { ": line \($0.line): \($0.reason)" } ?? ""
       throw TraceError(
         path: name,
-        problem: "is no dma-api/dump" + first,
+        problem: "is not a dma-api/dump" + first,
         advice: "save one with `cat /sys/kernel/debug/dma-api/dump >FILE`"
       )
     }
@@ -193,6 +218,9 @@ public struct MappingDump: Sendable {
     summary.dialect = "dma-api/dump " + layout.description
     summary.lines = lines
     summary.malformedLines = malformedLines
+    summary.brokenRecords = brokenEntries
+    summary.entries = UInt64(entries.count)
+    summary.damage = damage
     summary.malformed = malformed
     summary.cutOff = cutOff
     summary.isDump = true

@@ -101,12 +101,19 @@ public struct LogReader {
       ready.removeAll(keepingCapacity: true)
       nextReady = 0
       if emitComplete() { continue }
-      guard let line = try lines.next() else {
+      do throws(TraceError) {
+        guard let line = try lines.next() else {
+          finish()
+          continue
+        }
+        summary.lines = lines.number
+        take(line)
+      } catch {
+        // What was read before the error counts.
+        guard lines.number > 0, !lines.source.isRefused else { throw error }
+        summary.damage = error.problem
         finish()
-        continue
       }
-      summary.lines = lines.number
-      take(line)
     }
   }
 

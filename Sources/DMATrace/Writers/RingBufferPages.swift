@@ -40,7 +40,7 @@ struct RingBufferPages: ~Copyable {
     var pages: Int
   }
 
-  private let descriptor: Int32
+  private let file: TemporaryFile
   private var pending: [UInt8] = []
   /// Bytes in the temporary file.
   private var size: UInt64 = 0
@@ -50,11 +50,7 @@ struct RingBufferPages: ~Copyable {
   private(set) var pageSize = smallPage
 
   init() throws(TraceError) {
-    descriptor = try TemporaryFile.open()
-  }
-
-  deinit {
-    close(descriptor)
+    file = try TemporaryFile()
   }
 
   // MARK: Filling
@@ -147,18 +143,16 @@ struct RingBufferPages: ~Copyable {
   }
 
   private mutating func writePending() throws(TraceError) {
-    var done = 0
-    while done < pending.count {
-      let count = pending.withUnsafeBytes {
-        pwrite(descriptor, $0.baseAddress! + done, $0.count - done, off_t(size) + off_t(done))
+    var failure: TraceError?
+    pending.withUnsafeBytes { bytes in
+      do throws(TraceError) {
+        try file.append(bytes, for: "trace.dat to be written")
+      } catch {
+        failure = error
       }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw TemporaryFile.failure("cannot be written")
-      }
-      done += count
     }
-    size += UInt64(done)
+    if let failure { throw failure }
+    size += UInt64(pending.count)
     pending.removeAll(keepingCapacity: true)
   }
 
@@ -231,7 +225,7 @@ struct RingBufferPages: ~Copyable {
     var done = 0
     while done < bytes.count {
       let count = pread(
-        descriptor,
+        file.descriptor,
         bytes.baseAddress! + done,
         bytes.count - done,
         off_t(place) + off_t(done)

@@ -61,6 +61,10 @@ public struct TraceDatWriter: ~Copyable {
     _ batch: borrowing EventBatch,
     _ names: borrowing TraceNames
   ) throws(TraceError) {
+    guard event.cpu < DMAEvent.cpuLimit else {
+      losses.skipped += 1
+      return
+    }
     if event.kind == .lost {
       try pages.lose(event.size, cpu: event.cpu)
       return

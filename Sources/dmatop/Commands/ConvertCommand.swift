@@ -123,6 +123,8 @@ struct ConvertCommand: FileCommand {
     _ file: OutputFile,
     _ body: (EventBatch, TraceNames, TraceSummary) throws -> Void
   ) throws -> any TraceReader {
+    // What stands beside a trace is of no use here, but has to be right.
+    _ = try replay.options()
     var reader = try ReplayArguments.reader(trace)
     var progress = Progress(path: trace)
     var batch = EventBatch()
@@ -134,8 +136,7 @@ struct ConvertCommand: FileCommand {
       progress.update(events: events, of: batch.events.count, reader.progress)
     }
     progress.clear()
-    let lines = Diagnostics.lines(trace, reader.summary, isAtEnd: true, verbose: replay.verbose)
-    for line in lines { StandardError.write(line) }
+    replay.report.say(trace, reader.summary)
     return reader
   }
 
@@ -217,15 +218,12 @@ struct ConvertCommand: FileCommand {
       progress.update(replay)
     }
     progress.clear()
-    for line in Diagnostics.lines(trace, replay, verbose: self.replay.verbose) {
-      StandardError.write(line)
-    }
+    self.replay.report.say(trace, replay)
   }
 
   private func writePerfetto(_ file: OutputFile) throws {
     var replay = try self.replay.open(trace)
-    replay.collectChanges()
-    var export = PerfettoExport(replay)
+    var export = PerfettoExport(&replay)
     try run(&replay) { replay, event in
       export.observe(&replay, event)
       let waits = replay.waitingDescriptor != nil

@@ -113,7 +113,7 @@ struct DiffCommand: FileCommand {
       throw CommandError("\(side.shown): a dump has no moments")
     }
     var dropped: [Report] = []
-    try replay.run(side.path, to: side.moment, verbose: self.replay.verbose) { replay, _ in
+    try replay.run(side.path, to: side.moment, self.replay.report) { replay, _ in
       if replay.engine.hasReports {
         replay.takeReports(&dropped)
         dropped.removeAll(keepingCapacity: true)

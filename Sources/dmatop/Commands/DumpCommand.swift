@@ -114,7 +114,6 @@ struct DumpCommand: FileCommand {
       writer.add(fields.map { $0.value(of: mapping, in: context) })
     }
     writer.end()
-    try replay.requireWhole()
   }
 
   /// A field and a way to sort by it.
@@ -195,7 +194,7 @@ struct DumpCommand: FileCommand {
       fields: fields,
       csv: CSVEncoder(isRaw: csvRaw)
     )
-    try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
+    try replay.run(moment.trace, to: moment.at, moment.replay.report) { replay, event in
       if replay.engine.hasReports {
         replay.takeReports(&dropped)
         dropped.removeAll(keepingCapacity: true)
@@ -219,7 +218,6 @@ struct DumpCommand: FileCommand {
       if let input = replay.waitingDescriptor { writer.flush(waitingFor: input) }
     }
     writer.end()
-    try replay.requireWhole()
   }
 
   /// The fields of events that a list names.

@@ -42,7 +42,6 @@ struct FSCommand: ParsableCommand {
         output.write("\(file.mode) \(padding)\(size) \(file.path)\n")
       }
       output.flush()
-      try replay.requireWhole()
     }
   }
 
@@ -74,7 +73,6 @@ struct FSCommand: ParsableCommand {
       if file == .bufinfo, let note = try Diagnostics.noBuffers(moment.trace, &replay) {
         StandardError.write(note)
       }
-      try replay.requireWhole()
     }
   }
 
@@ -125,7 +123,6 @@ struct FSCommand: ParsableCommand {
       }
       output.write(bytes: engine.read(file, names: replay.names))
       output.flush()
-      try replay.requireWhole()
     }
   }
 
@@ -168,7 +165,6 @@ struct FSCommand: ParsableCommand {
           try output.commit()
         }
       }
-      try replay.requireWhole()
     }
 
     private func makeDirectory(_ name: String, in root: Int32, _ path: String) throws -> Int32 {
@@ -203,7 +199,7 @@ extension MomentArguments {
   func state(_ gates: GateArguments? = nil) throws -> Replay {
     var replay = try self.replay.open(trace, gates: gates)
     var dropped: [Report] = []
-    try replay.run(trace, to: at, verbose: self.replay.verbose) { replay, _ in
+    try replay.run(trace, to: at, self.replay.report) { replay, _ in
       guard replay.engine.hasReports else { return }
       replay.takeReports(&dropped)
       dropped.removeAll(keepingCapacity: true)

@@ -200,7 +200,8 @@ struct LintCommand: FileCommand {
   }
 
   func validate() throws {
-    if format == nil, let name = LintSettings.variable("DMATOP_FORMAT"), ReportFormat(rawValue: name) == nil
+    if format == nil, let name = LintSettings.variable("DMATOP_FORMAT"),
+      ReportFormat(rawValue: name) == nil
     {
       throw ValidationError("DMATOP_FORMAT names no format: '\(String(escaping: name.utf8))'.")
     }
@@ -260,7 +261,11 @@ struct LintCommand: FileCommand {
         context.failures.append((path, error.description))
       }
     }
-    if let writeBaseline { return try write(Baseline(results), to: writeBaseline) }
+    if let writeBaseline {
+      try write(Baseline(results), to: writeBaseline)
+      if !context.failures.isEmpty { throw ExitCode(2) }
+      return
+    }
     let stale = try applyBaseline(&results, settings)
     if !results.isEmpty {
       let used = results.reduce(into: Set<Int>()) { $0.formUnion($1.usedSuppressions) }
@@ -269,9 +274,7 @@ struct LintCommand: FileCommand {
     context.summary = LintResult.summary(results)
     try writeReports(results, context)
     let level = failOn ?? settings.failOn.flatMap { FailLevel(rawValue: $0) } ?? .error
-    if !context.failures.isEmpty || results.contains(where: { $0.summary.damage != nil }) {
-      throw ExitCode(2)
-    }
+    if !context.failures.isEmpty { throw ExitCode(2) }
     let isReached = results.contains { result in
       result.findings.contains { $0.isOpen && level.isReached(by: $0.severity) }
     }
@@ -326,13 +329,18 @@ struct LintCommand: FileCommand {
     switch try Capture(path: path) {
     case .trace(let reader):
       return try lint(Run(replay: replay.open(reader), captures: [path]), settings)
-    case .dump(let dump): result = .linted(dump, name: name(path))
+    case .dump(let dump):
+      _ = try replay.options()
+      replay.report.say(path, dump)
+      result = .linted(dump, name: name(path))
     case .log(var reader):
+      _ = try replay.options()
       var progress = Progress(path: path)
       result = try LintResult.linted(&reader, name: name(path)) { _, reader in
         progress.update(reader.progress)
       }
       progress.clear()
+      replay.report.say(path, log: result.summary)
     }
     result.configure(settings)
     return [result]
@@ -370,10 +378,14 @@ struct LintCommand: FileCommand {
       drawsCharts: formats.contains(.html)
     )
     let shown = run.captures.joined(separator: ", ")
-    try replay.run(shown, to: .end, verbose: self.replay.verbose) { replay, event in
+    try replay.run(shown, to: .end, self.replay.report) { replay, event in
       session.observe(&replay, event)
     }
-    let results = session.finish(&replay)
+    var results = session.finish(&replay)
+    for index in results.traces.indices {
+      results.traces[index].summary = self.replay.report.judge(results.traces[index].summary)
+    }
+    if let log = results.log { self.replay.report.say(log.path, log: log.summary) }
     if let doubt = results.doubt {
       StandardError.write("dmatop: \(displayName(shown)): \(doubt)")
     }

@@ -132,7 +132,9 @@ struct ReplayCommand: FileCommand {
     if printConfig {
       return StandardOutput.write(reader.description)
     }
-    let launcher = MonitorLauncher(ascii: ascii, noColor: noColor)
+    let launcher = MonitorLauncher(ascii: ascii, noColor: noColor) { [report = replay.report] in
+      report.say($0, $1)
+    }
     let waiting = isTerminal ? launcher.takeOver() : nil
     let budget = reader.settings.checkpointMegabytes << 20
     let trace = self.trace ?? (StandardInput.isCapture ? "-" : Self.desktop)

@@ -163,7 +163,7 @@ struct SimCommand: FileCommand {
     var state = MonitorState(path: "sim:\(scenario)", moment: .end, timeline: timeline)
     state.settings = settings.settings
     for warning in settings.warnings { state.say(warning) }
-    try MonitorLauncher(ascii: false, noColor: false).runMonitor(state, session: nil)
+    try MonitorLauncher(ascii: false, noColor: false) { _, _ in }.runMonitor(state, session: nil)
   }
 
   // MARK: Headless

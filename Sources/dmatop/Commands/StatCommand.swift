@@ -47,8 +47,10 @@ struct StatCommand: FileCommand {
         "--at is a moment of a trace; \(displayName(moment.trace)) is a kernel log"
       )
     }
+    // What stands beside a trace is of no use here, but has to be right.
+    _ = try moment.replay.options()
     let report = try LogStatistics(path: moment.trace, &reader)
-    for line in Diagnostics.lines(moment.trace, log: reader.summary) { StandardError.write(line) }
+    moment.replay.report.say(moment.trace, log: reader.summary)
     var output = BufferedOutput()
     switch format {
     case .text: for line in report.lines() { output.write(line + "\n") }
@@ -60,7 +62,7 @@ struct StatCommand: FileCommand {
     var replay = opened
     replay.collectChanges()
     var statistics = Statistics()
-    try replay.run(moment.trace, to: moment.at, verbose: moment.replay.verbose) { replay, event in
+    try replay.run(moment.trace, to: moment.at, moment.replay.report) { replay, event in
       statistics.observe(event, &replay)
     }
     statistics.observeRest(&replay)
@@ -72,21 +74,21 @@ struct StatCommand: FileCommand {
     )
     var output = BufferedOutput()
     switch format {
-    case .text: for line in report.lines() { output.write(line + "\n") }
-    case .json: output.write(bytes: report.json())
+    case .text: report.writeText(to: &output)
+    case .json: report.writeJSON(to: &output)
     }
     output.flush()
-    try replay.requireWhole()
   }
 }
 
 /// What `dmatop stat` shows.
 struct StatReport {
-  /// One line of the table.
-  struct Row {
+  /// Devices of one driver, by name, and their sum. There may be a million devices: nothing but
+  /// their numbers is kept, and what is shown of one is made when it is written.
+  struct Group {
     let driver: String
-    let device: String
-    let totals: Statistics.Totals
+    var devices: [UInt32]
+    var totals: Statistics.Totals
   }
 
   let path: String
@@ -95,31 +97,36 @@ struct StatReport {
   let siteLimit: Int
 
   /// Devices that did something, by driver and name.
-  var rows: [Row] {
-    statistics.devices.enumerated().compactMap { index, totals -> Row? in
-      guard !totals.isIdle else { return nil }
-      let device = DeviceID(rawValue: UInt32(index))
-      return Row(
-        driver: replay.names.drivers.string(replay.engine.driver(of: device).rawValue),
-        device: replay.names.devices.string(device.rawValue),
-        totals: totals
-      )
-    }.sorted { a, b in
-      (a.driver, a.device) < (b.driver, b.device)
+  private func groups() -> [Group] {
+    let names = replay.names
+    func driver(_ number: UInt32) -> UInt32 {
+      replay.engine.driver(of: DeviceID(rawValue: number)).rawValue
     }
-  }
-
-  /// The sums of each driver that has several devices, and of all.
-  private func sums(_ rows: [Row]) -> [(driver: String, totals: Statistics.Totals)] {
-    var sums: [(driver: String, totals: Statistics.Totals)] = []
-    for row in rows {
-      if sums.last?.driver == row.driver {
-        sums[sums.count - 1].totals.add(row.totals)
+    func totals(_ number: UInt32) -> Statistics.Totals { statistics.devices[Int(number)] }
+    var numbers: [UInt32] = []
+    for (index, totals) in statistics.devices.enumerated() where !totals.isIdle {
+      numbers.append(UInt32(index))
+    }
+    numbers.sort { a, b in
+      let (first, second) = (driver(a), driver(b))
+      if first != second {
+        return names.drivers[first].lexicographicallyPrecedes(names.drivers[second])
+      }
+      return names.devices[a].lexicographicallyPrecedes(names.devices[b])
+    }
+    var groups: [Group] = []
+    var last: UInt32?
+    for number in numbers {
+      if driver(number) == last {
+        groups[groups.count - 1].devices.append(number)
+        groups[groups.count - 1].totals.add(totals(number))
       } else {
-        sums.append((row.driver, row.totals))
+        let name = names.drivers.string(driver(number))
+        groups.append(Group(driver: name, devices: [number], totals: totals(number)))
+        last = driver(number)
       }
     }
-    return sums
+    return groups
   }
 
   /// Sites with live mappings, most first.
@@ -168,7 +175,13 @@ struct StatReport {
 
   // MARK: Text
 
-  func lines() -> [String] {
+  func writeText(to output: inout BufferedOutput) {
+    for line in head() { output.write(line + "\n") }
+    writeDevices(to: &output)
+    for line in tail() { output.write(line + "\n") }
+  }
+
+  private func head() -> [String] {
     let summary = replay.summary
     let engine = replay.engine
     let pool = engine.poolCounters
@@ -186,8 +199,11 @@ struct StatReport {
     }
     lines += sharingLines()
     lines.append("")
-    lines += deviceTable()
-    lines += exporterTable()
+    return lines
+  }
+
+  private func tail() -> [String] {
+    var lines = exporterTable()
     let kinds = kinds
     if !kinds.isEmpty {
       var table = TextTable([("LIVE NOW", false), ("DIR", false), ("COUNT", true), ("BYTES", true)])
@@ -283,38 +299,52 @@ struct StatReport {
     return [""] + table.lines()
   }
 
-  private func deviceTable() -> [String] {
+  private func writeDevices(to output: inout BufferedOutput) {
     var table = TextTable([
       ("DRIVER", false), ("DEVICE", false), ("LIVE", true), ("PEAK", true), ("BYTES", true),
       ("PEAK BYTES", true), ("MAPS", true), ("UNMAPS", true), ("SYNCS", true),
       ("TOTAL BYTES", true), ("LIFE P50", true), ("P99", true), ("MAX", true), ("ERRORS", true),
     ])
-    func add(_ driver: String, _ device: String, _ totals: Statistics.Totals) {
-      let life = totals.lifetimes
-      table.add(
-        [String(escaping: driver.utf8), String(escaping: device.utf8)] + [
-          String(totals.live), String(totals.peakLive), FieldValue.bytes(totals.liveBytes),
-          FieldValue.bytes(totals.peakBytes), String(totals.maps), String(totals.unmaps),
-          String(totals.syncs), FieldValue.bytes(totals.bytes),
-          duration(life.percentile(permille: 500)), duration(life.percentile(permille: 990)),
-          duration(life.count > 0 ? life.maximum : nil), String(totals.errors),
-        ]
-      )
+    let groups = groups()
+    let names = replay.names
+    func forEachRow(_ body: ([String]) -> Void) {
+      for group in groups {
+        for number in group.devices {
+          let device = names.devices.string(number)
+          body(cells(group.driver, device, statistics.devices[Int(number)]))
+        }
+        if group.devices.count > 1 {
+          body(cells(group.driver, "\(group.devices.count) devices", group.totals))
+        }
+      }
+      let hasSeveral = groups.count > 1
+      if hasSeveral { body(cells("all", "", statistics.total)) }
     }
-    let rows = rows
-    let sums = sums(rows)
-    for sum in sums {
-      let own = rows.filter { $0.driver == sum.driver }
-      for row in own { add(row.driver, row.device, row.totals) }
-      if own.count > 1 { add(sum.driver, "\(own.count) devices", sum.totals) }
-    }
-    if rows.count > 1 && sums.count > 1 { add("all", "", statistics.total) }
-    return table.lines()
+    // Once for the widths of the columns, and once to write.
+    forEachRow { table.fit($0) }
+    output.write(table.heading + "\n")
+    forEachRow { output.write(table.line($0) + "\n") }
+  }
+
+  private func cells(
+    _ driver: String,
+    _ device: String,
+    _ totals: Statistics.Totals
+  ) -> [String] {
+    let life = totals.lifetimes
+    return [
+      String(escaping: driver.utf8), String(escaping: device.utf8),
+      String(totals.live), String(totals.peakLive), FieldValue.bytes(totals.liveBytes),
+      FieldValue.bytes(totals.peakBytes), String(totals.maps), String(totals.unmaps),
+      String(totals.syncs), FieldValue.bytes(totals.bytes),
+      duration(life.percentile(permille: 500)), duration(life.percentile(permille: 990)),
+      duration(life.count > 0 ? life.maximum : nil), String(totals.errors),
+    ]
   }
 
   // MARK: JSON
 
-  func json() -> [UInt8] {
+  func writeJSON(to output: inout BufferedOutput) {
     let engine = replay.engine
     let summary = replay.summary
     let pool = engine.poolCounters
@@ -350,18 +380,19 @@ struct StatReport {
       json.object { append(statistics.total, to: &$0) }
       json.key("drivers")
       json.array { json in
-        let rows = rows
-        for sum in sums(rows) {
+        let names = replay.names
+        for group in groups() {
           json.object { json in
-            json.pair("driver", sum.driver)
-            append(sum.totals, to: &json)
+            json.pair("driver", group.driver)
+            append(group.totals, to: &json)
             json.key("devices")
             json.array { json in
-              for row in rows where row.driver == sum.driver {
+              for number in group.devices {
                 json.object { json in
-                  json.pair("device", row.device)
-                  append(row.totals, to: &json)
+                  json.pair("device", names.devices.string(number))
+                  append(statistics.devices[Int(number)], to: &json)
                 }
+                if json.text.bytes.count > 1 << 16 { output.write(bytes: json.takeText()) }
               }
             }
           }
@@ -390,7 +421,7 @@ struct StatReport {
         }
       }
     }
-    return json.text.bytes + [0x0a]
+    output.write(bytes: json.text.bytes + [0x0a])
   }
 
   private func appendSharing(to json: inout JSONWriter) {

@@ -28,6 +28,27 @@ enum KernelChoice: ExpressibleByArgument {
   }
 }
 
+/// A number of bytes: `65536`, `512M`, `4GiB`.
+struct ByteCount: ExpressibleByArgument {
+  let bytes: UInt64
+
+  init(_ bytes: UInt64) {
+    self.bytes = bytes
+  }
+
+  init?(argument: String) {
+    // The unit of a duration is none of a size.
+    guard let last = argument.last, !"snh".contains(last),
+      let bytes = FilterExpression.quantity(argument), bytes < 1 << 62
+    else { return nil }
+    self.bytes = bytes
+  }
+
+  var defaultValueDescription: String {
+    bytes > 0 && bytes & (1 << 30 - 1) == 0 ? "\(bytes >> 30)G" : String(bytes)
+  }
+}
+
 /// `--dma-debug on|off`
 enum DebugSwitch: String, ExpressibleByArgument, CaseIterable {
   case on
@@ -98,13 +119,41 @@ struct ReplayArguments: ParsableArguments {
   )
   var with: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Exit with 2 when more than this percentage of the lines that look like trace records cannot"
+        + " be parsed.",
+      valueName: "percent"
+    )
+  )
+  var maxMalformed = 1.0
+
+  @Option(
+    help: ArgumentHelp(
+      "The most bytes in temporary files, where binary captures go that are packed or come through"
+        + " a pipe.",
+      valueName: "size"
+    )
+  )
+  var spoolLimit = ByteCount(TemporaryFile.limit)
+
   @Flag(name: .shortAndLong, help: "Say more: the first lines that could not be understood.")
   var verbose = false
 
   /// The files that are read beside the trace.
   var files: [String?] { [devices, startDump] + with }
 
+  /// What is said of a capture that was read.
+  var report: CaptureReport {
+    CaptureReport(verbose: verbose, maximumMalformed: maxMalformed, devices: devices)
+  }
+
   func validate() throws {
+    guard (0...100).contains(maxMalformed) else {
+      throw ValidationError("--max-malformed takes a percentage from 0 to 100.")
+    }
+    // One bound for the whole program, wherever it opens captures.
+    TemporaryFile.limit = spoolLimit.bytes
     guard dmaDebugEntries > 0, dmaDebugEntries <= 1 << 31 else {
       throw ValidationError("--dma-debug-entries takes a number from 1 to 2147483648.")
     }
@@ -120,15 +169,12 @@ struct ReplayArguments: ParsableArguments {
     options.dmaAlignment = UInt64(dmaAlignment)
     options.isComplete = complete
     if let devices { options.devices = try DeviceTable(path: devices) }
-    if let startDump { options.startDump = try Self.dump(startDump, verbose: verbose) }
+    if let startDump {
+      let dump = try MappingDump(path: startDump)
+      report.say(startDump, dump)
+      options.startDump = dump
+    }
     return options
-  }
-
-  /// A dump beside a trace; what could not be read of it is said on standard error.
-  private static func dump(_ path: String, verbose: Bool) throws -> MappingDump {
-    let dump = try MappingDump(path: path)
-    for line in Diagnostics.lines(path, dump, verbose: verbose) { StandardError.write(line) }
-    return dump
   }
 
   /// A reader of the trace at a path, or of a simulation.
@@ -362,7 +408,7 @@ extension Replay {
   mutating func run(
     _ path: String,
     to moment: Moment,
-    verbose: Bool,
+    _ report: CaptureReport,
     _ visit: (inout Replay, DMAEvent) -> Void
   ) throws {
     var progress = Progress(path: path)
@@ -382,15 +428,7 @@ extension Replay {
         throw MomentError(path: path, markers: markers)
       }
     }
-    for line in Diagnostics.lines(path, self, verbose: verbose) { StandardError.write(line) }
-  }
-}
-
-extension Replay {
-  /// Ends the command with status 2 when something of the capture could not be read; what could be
-  /// is printed before.
-  func requireWhole() throws {
-    if summary.damage != nil { throw ExitCode(2) }
+    report.say(path, self)
   }
 }
 

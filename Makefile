@@ -21,7 +21,8 @@ SWIFT ?= swift
 RELEASE = .build/release/dmatop
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 
-.PHONY: all build run test bench generate format lint-format fuzz fuzz-all fuzz-ui torture install uninstall clean help
+.PHONY: all build run test bench bench-memory generate format lint-format fuzz fuzz-all fuzz-ui torture install \
+  uninstall clean help
 
 all: build
 
@@ -30,6 +31,7 @@ help:
 	@echo 'make test      all tests'
 	@echo 'make build     release build: $(RELEASE)'
 	@echo 'make bench     measure the engine and the reader'
+	@echo 'make bench-memory  only that memory does not grow: 10 min of simulation, 10^8 events (5 minutes)'
 	@echo 'make fuzz      fuzz FUZZ_TARGET ($(FUZZ_TARGET)) for FUZZ_SECONDS ($(FUZZ_SECONDS)): text, dat, perf, packed,'
 	@echo '               log, dump, devices, settings, filter or scenario; make fuzz-all does it for each of them'
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
@@ -57,6 +59,11 @@ bench:
 	@scripts/setup
 	$(SWIFT) build -c release --product dmatop
 	$(SWIFT) run -c release dmatop-bench
+
+bench-memory:
+	@scripts/setup
+	$(SWIFT) build -c release --product dmatop
+	$(SWIFT) run -c release dmatop-bench memory
 
 # What the tests hold to be up to date, they write when they are told to.
 generate:

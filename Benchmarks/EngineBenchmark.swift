@@ -91,15 +91,14 @@ struct EngineBenchmark {
 
   /// Sync of something never mapped, nanoseconds. Counts the error, keeps no report.
   mutating func syncMisses() -> UInt64 {
-    var reports: [Report] = []
+    var output = EngineOutput(.reports)
     let count = 1 << 14
     let events = (0..<count).map { event(.syncSingleForCPU, UInt64($0) << 12 + 0x7000_0000_0000) }
     let (batch, names) = (batch, names)
     return median { engine in
       for event in events {
-        engine.apply(event, in: batch, names: names)
-        engine.takeReports(&reports)
-        reports.removeAll(keepingCapacity: true)
+        engine.apply(event, in: batch, names: names, to: &output)
+        output.clear()
       }
     } / UInt64(count)
   }

@@ -81,6 +81,6 @@ enum SeekBenchmark {
     let use = timeline.checkpointUse
     show("seek, median of 40", "\(times[20] / 1_000_000) ms", floor: "100")
     show("seek, worst of 40", "\((times.last ?? 0) / 1_000_000) ms", floor: "100")
-    show("checkpoints", "\(use.count), \(use.bytes >> 20) MB", floor: "512")
+    show("checkpoints", "\(use.count), \(use.bytes >> 20) MB", floor: "256")
   }
 }

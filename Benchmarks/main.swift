@@ -50,6 +50,11 @@ if CommandLine.arguments.dropFirst().first == "seek" {
   SeekBenchmark.run()
   exit(0)
 }
+// `memory` as argument: long inputs only, and all of them.
+if CommandLine.arguments.dropFirst().first == "memory" {
+  MemoryBenchmark.run(isLong: true)
+  exit(0)
+}
 // A number of live mappings as argument: the engine with that many only.
 let only = CommandLine.arguments.dropFirst().first.flatMap { Int($0) }
 if only == nil { showMemory() }
@@ -73,5 +78,6 @@ if only == nil {
   SelectionBenchmark.run()
   TextBenchmark(megabytes: 50).show()
   CompareBenchmark.run()
+  MemoryBenchmark.run(isLong: false)
 }
 show("peak memory of it all", "\(Measure.peakMemory() >> 20) MB", floor: "-")

@@ -73,15 +73,14 @@ private func run(_ reader: any TraceReader, _ options: ReplayOptions, _ choices:
 /// Statistics, reports, fields of events and mappings, virtual files.
 private func look(_ reader: any TraceReader, _ options: ReplayOptions) {
   guard var replay = try? Replay(reader: reader, options: options) else { return }
-  replay.collectChanges()
+  replay.collect([.reports, .changes])
   var statistics = Statistics()
   var text = TextBuffer()
-  var reports: [Report] = []
   let generation = replay.engine.configuration.generation
   _ = try? replay.run(to: .end) { replay, event in
-    replay.takeReports(&reports)
-    for report in reports { KernelMessage.append(report, replay.names, generation, to: &text) }
-    reports.removeAll(keepingCapacity: true)
+    for report in replay.output.reports {
+      KernelMessage.append(report, replay.names, generation, to: &text)
+    }
     for field in EventField.allCases {
       _ = field.value(
         of: event,
@@ -90,10 +89,10 @@ private func look(_ reader: any TraceReader, _ options: ReplayOptions) {
         replay.names
       )
     }
-    statistics.observe(event, &replay)
+    statistics.observe(event, replay.output)
     if text.bytes.count > 1 << 16 { text.removeAll() }
   }
-  statistics.observeRest(&replay)
+  statistics.observe(replay.output)
   for file in VirtualFile.allCases { _ = replay.engine.read(file, names: replay.names) }
   let context = MappingContext(engine: replay.engine, names: replay.names, now: replay.time)
   for mapping in replay.engine.liveMappings().prefix(100) {
@@ -156,8 +155,8 @@ private func writeEvents(_ first: any TraceReader) {
 private func exportPerfetto(_ reader: any TraceReader, _ options: ReplayOptions) {
   guard var replay = try? Replay(reader: reader, options: options) else { return }
   var export = PerfettoExport(&replay)
-  _ = try? replay.run(to: .end) { replay, event in export.observe(&replay, event) }
-  export.finish(&replay)
+  _ = try? replay.run(to: .end) { replay, event in export.observe(replay, event) }
+  export.finish(replay)
 }
 
 private func exportSQL(_ reader: any TraceReader, _ options: ReplayOptions) {

@@ -118,10 +118,8 @@ package struct PerfettoExport {
   private var markers: UInt64 = 0
   private var mappings: UInt64 = 0
   private var time: UInt64 = 0
-  private var changes: [MappingChange] = []
   /// What a saved dump says was there before: its slices begin with the trace.
   private var adopted: [MappingChange] = []
-  private var reports: [Report] = []
   private let generation: KernelGeneration
 
   // Numbers of interned strings by what they stand for, 0 for none yet.
@@ -141,10 +139,8 @@ package struct PerfettoExport {
   package init(_ replay: inout Replay) {
     generation = replay.engine.configuration.generation
     eventNames = []
-    replay.collectChanges()
-    var adopted: [MappingChange] = []
-    replay.drainChanges { adopted.append($0) }
-    self.adopted = adopted
+    replay.collect([.reports, .changes])
+    adopted = replay.output.changes
     // The first packet begins the state that all later ones lean on.
     packet.field(Packet.sequence, 1)
     packet.field(Packet.flags, 1)
@@ -321,15 +317,14 @@ package struct PerfettoExport {
   // MARK: Events
 
   /// Takes in the event that was just applied.
-  package mutating func observe(_ replay: inout Replay, _ event: DMAEvent) {
+  package mutating func observe(_ replay: borrowing Replay, _ event: DMAEvent) {
     if event.kind != .lost {
       time = event.time
       beginAdopted(replay)
     }
-    if replay.engine.hasChanges {
-      replay.drainChanges { changes.append($0) }
-      take(replay, event)
-      changes.removeAll(keepingCapacity: true)
+    let changes = replay.output.changes
+    if !changes.isEmpty {
+      take(changes, replay, event)
     }
     switch event.kind {
     case .marker:
@@ -340,14 +335,14 @@ package struct PerfettoExport {
       addFault(event, replay)
     default: break
     }
-    if replay.engine.hasReports { takeReports(&replay) }
+    addErrors(replay)
   }
 
   /// Takes in what the end of the trace brought up.
-  package mutating func finish(_ replay: inout Replay) {
+  package mutating func finish(_ replay: borrowing Replay) {
     // Of a saved dump without a trace.
     beginAdopted(replay)
-    takeReports(&replay)
+    addErrors(replay)
   }
 
   private mutating func beginAdopted(_ replay: borrowing Replay) {
@@ -362,7 +357,11 @@ package struct PerfettoExport {
     adopted = []
   }
 
-  private mutating func take(_ replay: borrowing Replay, _ event: DMAEvent) {
+  private mutating func take(
+    _ changes: [MappingChange],
+    _ replay: borrowing Replay,
+    _ event: DMAEvent
+  ) {
     var device: Int?
     var ended: [UInt64] = []
     for change in changes {
@@ -548,9 +547,8 @@ package struct PerfettoExport {
     endEvent()
   }
 
-  private mutating func takeReports(_ replay: inout Replay) {
-    replay.takeReports(&reports)
-    for report in reports where report.kind.isError {
+  private mutating func addErrors(_ replay: borrowing Replay) {
+    for report in replay.output.reports where report.kind.isError {
       let track = errors(of: report.device, replay)
       let rule = word(report.kind.name)
       let driver = name(report.driver.rawValue, \.drivers, \.driverStrings, replay)
@@ -568,7 +566,6 @@ package struct PerfettoExport {
       }
       endEvent()
     }
-    reports.removeAll(keepingCapacity: true)
   }
 }
 

@@ -18,8 +18,6 @@ package struct SQLExport {
   private let mappings: SQLiteDatabase.Statement
   private var lint: LintSession
   private var statistics = Statistics()
-  private var changes: [MappingChange] = []
-  private var reports: [Report] = []
   private let source: String
   /// By slot of the mapping table.
   private var live: [Live] = []
@@ -51,8 +49,7 @@ package struct SQLExport {
   ) throws {
     self.source = source
     kinds = DMAEvent.Kind.allCases.map(\.name)
-    var adopted: [MappingChange] = []
-    lint = LintSession(&replay, captures: [source], configuration) { adopted = $0 }
+    lint = LintSession(&replay, captures: [source], configuration)
     database = try SQLiteDatabase(path: path)
     // Until it is complete nobody else sees the file: no journal, no waiting for the disk.
     try database.execute(
@@ -68,8 +65,8 @@ package struct SQLExport {
     try database.execute(SQLSchema.tables)
     events = try database.prepare(Self.insert("events", 21))
     mappings = try database.prepare(Self.insert("mappings", 29))
-    statistics.adopt(adopted)
-    for change in adopted { begin(change, replay) }
+    statistics.observe(replay.output)
+    for change in replay.output.changes { begin(change, replay) }
   }
 
   private static func insert(_ table: String, _ columns: Int) -> String {
@@ -84,23 +81,11 @@ package struct SQLExport {
   /// - Throws: ``SQLiteDatabase/Problem``
   package mutating func observe(_ replay: inout Replay, _ event: DMAEvent) throws {
     try add(event, replay)
-    // The lists are taken out of the way, so that the closure may fill them, and their memory stays.
-    var changes: [MappingChange] = []
-    var reports: [Report] = []
-    swap(&changes, &self.changes)
-    swap(&reports, &self.reports)
-    lint.observe(&replay, event) { drained, taken in
-      changes.append(contentsOf: drained)
-      reports.append(contentsOf: taken)
-    }
-    statistics.observe(event, changes: changes, reports: reports)
-    for change in changes {
+    lint.observe(&replay, event)
+    statistics.observe(event, replay.output)
+    for change in replay.output.changes {
       if change.isAdded { begin(change, replay) } else { try end(change, event, replay) }
     }
-    changes.removeAll(keepingCapacity: true)
-    reports.removeAll(keepingCapacity: true)
-    swap(&changes, &self.changes)
-    swap(&reports, &self.reports)
   }
 
   private mutating func add(_ event: DMAEvent, _ replay: borrowing Replay) throws {

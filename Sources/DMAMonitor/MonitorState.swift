@@ -349,6 +349,14 @@ package struct MonitorState {
       say(error.description)
     }
     if !isPlaying { freshFrom = timeline.event >= event ? before : .max }
+    if timeline.firstEvent > 0, timeline.event == timeline.firstEvent, !timeline.isFollowing {
+      say(
+        "time travel begins at \(FieldValue.seconds(timeline.firstReachableTime)), event"
+          + " \(timeline.firstEvent): temporary files keep the last"
+          + " \(FieldValue.bytes(BatchSpool.standardCapacity)) of events at most",
+        keeps: false
+      )
+    }
   }
 
   mutating func invalidate() {

@@ -86,28 +86,20 @@ public struct Activity: Sendable {
     return UInt64(Double(sum) * 1e9 / Double(now - begin))
   }
 
-  /// Bytes that a copy takes when everything in it has changed, about.
-  var approximateBytes: Int {
-    devices.reduce(1 << 10) { $0 + $1.pieces.count * MemoryLayout<Piece>.stride }
+  /// Bytes that a copy takes once everything in the original has changed.
+  var storageBytes: Int {
+    devices.reduce(devices.storageBytes) { $0 + $1.pieces.storageBytes }
+      + total.pieces.storageBytes + lifetimes.storageBytes + MemoryLayout<Activity>.stride
   }
 
   /// Takes in an event; what it changed follows with ``observe(_:at:)``.
-  public mutating func observe(_ event: DMAEvent) {
+  public mutating func observe(_ event: borrowing DMAEvent) {
     note(event)
   }
 
   /// Takes in what the last event changed.
   public mutating func observe(_ changes: [MappingChange], at time: UInt64) {
     for change in changes { take(change, time) }
-  }
-
-  /// Takes in an event that was just applied, with its changes.
-  @inline(__always)
-  mutating func observe(_ event: borrowing DMAEvent, _ engine: inout DMADebug) {
-    note(event)
-    guard engine.hasChanges else { return }
-    let time = event.time
-    engine.drainChanges { take($0, time) }
   }
 
   @inline(__always)

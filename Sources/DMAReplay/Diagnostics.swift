@@ -129,7 +129,7 @@ package enum Diagnostics {
     }
     let generation = replay.engine.configuration.generation
     let hint =
-      generation.isAtLeast("7.0")
+      generation.hasBufferTracepoints
       ? "record them with: trace-cmd record -e dma -e dma_buf"
       : "kernels before 7.0 have none; probes can stand in for them (see docs/RECORDING.md)"
     return "dmatop: \(displayName(path)): the trace has no dma_buf events; \(hint)"
@@ -137,17 +137,19 @@ package enum Diagnostics {
 
   /// The reasons and their counts, or `nil` when all was decided.
   package static func sentence(_ undecided: Undecided) -> String? {
-    let parts = undecided.reasons.filter { $0.count > 0 }
-      .map { "\($0.count) \(words[$0.name] ?? $0.name)" }
+    let parts = Undecided.Reason.allCases.filter { undecided[$0] > 0 }
+      .map { "\(undecided[$0]) \(words($0))" }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
-  /// The reasons in words.
-  private static let words = [
-    "unknown_frees": "frees of mappings made before the trace (--complete says there were none)",
-    "unknown_lists": "unmaps of scatterlists never seen mapped",
-    "unknown_syncs": "syncs of mappings made before the trace",
-    "unseen_checks": "map-error checks that no probe shows (see docs/RECORDING.md)",
-    "after_loss": "errors that may be effects of lost events",
-  ]
+  private static func words(_ reason: Undecided.Reason) -> String {
+    switch reason {
+    case .unknownFrees:
+      "frees of mappings made before the trace (--complete says there were none)"
+    case .unknownLists: "unmaps of scatterlists never seen mapped"
+    case .unknownSyncs: "syncs of mappings made before the trace"
+    case .unseenChecks: "map-error checks that no probe shows (see docs/RECORDING.md)"
+    case .afterLoss: "errors that may be effects of lost events"
+    }
+  }
 }

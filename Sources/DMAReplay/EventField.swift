@@ -257,8 +257,3 @@ public enum EventValue: Sendable, BitwiseCopyable {
   /// ``EventField/sharingText(_:_:)``
   case sharingText
 }
-
-extension DMAEvent.Kind {
-  /// Whether it is a call of the DMA-API with direction and attributes.
-  var isCall: Bool { rawValue <= Self.syncSGForDevice.rawValue }
-}

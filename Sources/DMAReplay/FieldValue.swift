@@ -79,6 +79,27 @@ public enum FieldValue: Sendable, Equatable {
     return "\(count) B"
   }
 
+  /// What a unit of size stands for, a power of 1024: `k`, `MB`, `GiB`; nothing stands for bytes.
+  static func unit(ofBytes name: some StringProtocol) -> UInt64? {
+    switch name.lowercased() {
+    case "", "b": 1
+    case "k", "kb", "kib": 1 << 10
+    case "m", "mb", "mib": 1 << 20
+    case "g", "gb", "gib": 1 << 30
+    case "t", "tb", "tib": 1 << 40
+    default: nil
+    }
+  }
+
+  /// Bytes of `4096`, `64M` or `1.5 GiB`; `nil` for what is not a size.
+  public static func bytes(parsing text: String) -> UInt64? {
+    let digits = text.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+    let name = text.dropFirst(digits.count).drop { $0 == " " }
+    guard let unit = unit(ofBytes: name), let number = Double(digits) else { return nil }
+    let product = number * Double(unit)
+    return product < 1.8e19 ? UInt64(product) : nil
+  }
+
   private static func scaled(_ value: UInt64, _ unit: UInt64) -> String {
     let whole = value / unit
     func parts(_ count: UInt64) -> UInt64 {

@@ -248,24 +248,22 @@ public struct FilterExpression {
   }
 
   /// A number with a unit of size (k, M, G: powers of 1024) or time (ns, us, ms, s, min, h).
-  public static func quantity(_ text: String) -> UInt64? {
+  static func quantity(_ text: String) -> UInt64? {
     let lower = text.lowercased()
     if lower.hasPrefix("0x") { return UInt64(lower.dropFirst(2), radix: 16) }
     let digits = lower.prefix { $0.isASCII && $0.isNumber || $0 == "." }
     guard !digits.isEmpty else { return nil }
     let factor: UInt64
     switch lower.dropFirst(digits.count) {
-    case "", "b", "ns": factor = 1
-    case "k", "kb", "kib": factor = 1 << 10
-    case "m", "mb", "mib": factor = 1 << 20
-    case "g", "gb", "gib": factor = 1 << 30
-    case "t", "tb", "tib": factor = 1 << 40
+    case "ns": factor = 1
     case "us", "µs": factor = 1_000
     case "ms": factor = 1_000_000
     case "s": factor = 1_000_000_000
     case "min": factor = 60_000_000_000
     case "h": factor = 3_600_000_000_000
-    default: return nil
+    case let unit:
+      guard let bytes = FieldValue.unit(ofBytes: unit) else { return nil }
+      factor = bytes
     }
     if let whole = UInt64(digits) {
       let (product, overflow) = whole.multipliedReportingOverflow(by: factor)

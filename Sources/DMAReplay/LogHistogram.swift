@@ -67,7 +67,7 @@ public struct LogHistogram: Sendable {
   }
 
   /// Calls `body` with each step that has values, in order, until it says that it is enough.
-  private func forEach(_ body: (Int, UInt64) -> Bool) {
+  private func visitSteps(_ body: (Int, UInt64) -> Bool) {
     if isDense {
       for (slot, number) in counts.enumerated() where number > 0 {
         if !body(slot, number) { return }
@@ -88,7 +88,7 @@ public struct LogHistogram: Sendable {
       self = other
       return
     }
-    other.forEach { slot, number in
+    other.visitSteps { slot, number in
       insert(slot, number)
       // A histogram without counts of its own tells them from these two.
       if counts.isEmpty { count += number }
@@ -101,7 +101,7 @@ public struct LogHistogram: Sendable {
   private var sum: UInt64 {
     if counts.isEmpty { return count }
     var sum: UInt64 = 0
-    forEach { _, number in
+    visitSteps { _, number in
       sum += number
       return true
     }
@@ -115,7 +115,7 @@ public struct LogHistogram: Sendable {
     let rank = max(1, (1000 as UInt64).dividingFullWidth((high, low)).quotient)
     var seen: UInt64 = 0
     var result = maximum
-    forEach { slot, number in
+    visitSteps { slot, number in
       seen += number
       guard seen >= rank else { return true }
       result = min(Self.upperBound(slot), maximum)

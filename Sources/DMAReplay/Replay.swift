@@ -135,16 +135,16 @@ public struct Replay {
   /// would otherwise have to copy its tables to add a name.
   private var currentNames: TraceNames?
 
-  /// Lends state and names, without copying either.
+  /// Lends state, names and output, without copying any.
   ///
   /// - Parameter body: Must not keep what it gets.
   @inline(__always)
   public mutating func withState<Result>(
-    _ body: (EngineView, UnsafePointer<TraceNames?>) -> Result
+    _ body: (EngineView, UnsafePointer<TraceNames?>, EngineOutput) -> Result
   ) -> Result {
     if currentNames == nil { currentNames = reader.names }
     return withUnsafePointer(to: &state) { state in
-      withUnsafePointer(to: &currentNames) { body(EngineView(state), $0) }
+      withUnsafePointer(to: &currentNames) { body(EngineView(state), $0, output) }
     }
   }
 
@@ -207,7 +207,8 @@ public struct Replay {
     let event = batch.events[position]
     position += 1
     time = event.time
-    if let currentNames { state.apply(event, in: batch, names: currentNames) }
+    output.clear()
+    if let currentNames { state.apply(event, in: batch, names: currentNames, to: &output) }
   }
 
   /// Reads on without applying anything: the state stays what it was, and can only be asked.
@@ -222,44 +223,21 @@ public struct Replay {
     return nil
   }
 
-  /// Moves the reports since the last call to `sink`.
-  public mutating func takeReports(_ sink: inout [Report]) {
-    state.takeReports(&sink)
-  }
+  /// What came of the event that was applied last, or of the end: as much of it as ``collect(_:)``
+  /// asked for. The next step clears it.
+  public private(set) var output = EngineOutput([])
 
-  /// Moves all that came of events since the last call to the ends of lists.
-  ///
-  /// - Returns: Whether there was anything.
-  public mutating func takeOutput(
-    changes: inout [MappingChange],
-    reports: inout [Report],
-    incidents: inout [SharingIncident]
-  ) -> Bool {
-    state.takeOutput(changes: &changes, reports: &reports, incidents: &incidents)
+  /// Says what ``output`` should hold from now on. Call it before the first step: then the mappings
+  /// of a saved dump stand in it as changes.
+  public mutating func collect(_ content: EngineOutput.Content) {
+    output = EngineOutput(content)
+    if state.eventCount == 0 { state.noteLiveMappings(to: &output) }
   }
-
-  /// Gives up what was mapped and freed since the last call.
-  public mutating func drainChanges(_ body: (MappingChange) -> Void) {
-    state.drainChanges(body)
-  }
-
-  /// Makes the engine keep what is mapped and freed for ``drainChanges(_:)``.
-  public mutating func collectChanges() {
-    state.collectsChanges = true
-    if state.eventCount == 0 { state.noteLiveMappings() }
-  }
-
-  /// Makes the engine keep mistakes in sharing for ``takeIncidents()``.
-  public mutating func collectIncidents() {
-    state.collectsIncidents = true
-  }
-
-  /// Gives up the mistakes in sharing since the last call.
-  public mutating func takeIncidents() -> [SharingIncident] { state.takeIncidents() }
 
   /// Tells the engine that the trace is over.
   public mutating func finish() {
-    state.finish(names: names)
+    output.clear()
+    state.finish(names: names, to: &output)
   }
 
   /// Applies the next event, unless a moment has come.
@@ -269,6 +247,7 @@ public struct Replay {
   public mutating func step(to moment: Moment) throws(TraceError) -> Bool {
     if hasMet || moment == .event(0) {
       hasMet = true
+      output.clear()
       return false
     }
     guard try fill() else {
@@ -282,6 +261,7 @@ public struct Replay {
       if timeLimit == nil { timeLimit = Self.timeLimit(text, summary.clock) }
       if let timeLimit, event.time > timeLimit {
         hasMet = true
+        output.clear()
         return false
       }
     }

@@ -41,7 +41,7 @@ public final class SimulationReader: TraceReader {
       return false
     }
     counts.events += UInt64(batch.events.count)
-    for event in batch.events where event.kind.rawValue <= DMAEvent.Kind.syncSGForDevice.rawValue {
+    for event in batch.events where event.kind.isCall {
       counts.dmaEvents += 1
     }
     return true

@@ -88,33 +88,13 @@ public struct Statistics: Sendable {
   public private(set) var dmaEvents: UInt64 = 0
   public private(set) var lastTime: UInt64 = 0
 
-  private var reports: [Report] = []
-
   public init() {}
 
-  /// Takes in an event that was just applied, with its changes and reports.
-  ///
-  /// The engine must collect changes (``DMADebug/collectsChanges``).
-  public mutating func observe(_ event: DMAEvent, _ replay: inout Replay) {
+  /// Takes in an event that was just applied, with what came of it: changes and reports.
+  public mutating func observe(_ event: DMAEvent, _ output: borrowing EngineOutput) {
     note(event)
-    replay.drainChanges { take($0, at: event.time) }
-    observeRest(&replay)
-  }
-
-  /// Takes in the mappings of a saved dump, when somebody else has taken them from the replay.
-  public mutating func adopt(_ changes: [MappingChange]) {
-    for change in changes { take(change, at: 0) }
-  }
-
-  /// Takes in an event whose changes and reports somebody else has taken from the replay.
-  public mutating func observe(
-    _ event: DMAEvent,
-    changes: [MappingChange],
-    reports: [Report]
-  ) {
-    note(event)
-    for change in changes { take(change, at: event.time) }
-    count(reports)
+    for change in output.changes { take(change, at: event.time) }
+    count(output.reports)
   }
 
   private mutating func note(_ event: DMAEvent) {
@@ -137,13 +117,10 @@ public struct Statistics: Sendable {
     }
   }
 
-  /// Takes in the reports that came with the end of the stream.
-  public mutating func observeRest(_ replay: inout Replay) {
-    // Of a saved dump without a trace.
-    replay.drainChanges { take($0, at: 0) }
-    reports.removeAll(keepingCapacity: true)
-    replay.takeReports(&reports)
-    count(reports)
+  /// Takes in what stood in the output before the first event, or came with the end of the stream.
+  public mutating func observe(_ output: borrowing EngineOutput) {
+    for change in output.changes { take(change, at: 0) }
+    count(output.reports)
   }
 
   private mutating func count(_ reports: [Report]) {

@@ -5,8 +5,8 @@ import DMATrace
 ///
 /// The head reads everything once, as fast as it can or as it arrives. Now and then it leaves a
 /// checkpoint: a copy of the engine and the place in the input. The state at an event is the nearest
-/// checkpoint before it, played on. Memory for checkpoints is bounded: when it is used up every
-/// second one is given up, and new ones are left half as often.
+/// checkpoint before it, played on. Memory for all that is kept to go back is bounded: when it is used
+/// up, the checkpoint is given up that leaves the smallest gap, so that they thin out evenly.
 public final class Timeline {
   /// An error or another message, and when it came up.
   public struct Entry: Sendable {
@@ -22,19 +22,31 @@ public final class Timeline {
     public var text: String
   }
 
-  private struct Checkpoint {
-    var event: UInt64
-    var time: UInt64
-    var mark: ReaderMark
-    var engine: DMADebug
-    var activity: Activity
-    var bytes: Int
+  private final class Checkpoint {
+    let event: UInt64
+    let time: UInt64
+    let mark: ReaderMark
+    let engine: DMADebug
+    let activity: Activity
+    /// What it takes once everything in the head has changed.
+    let bytes: Int
+
+    init(_ walker: Walker, _ mark: ReaderMark) {
+      event = walker.event
+      time = walker.time
+      self.mark = mark
+      engine = walker.engine
+      activity = walker.activity
+      bytes = engine.storageBytes + activity.storageBytes + mark.storageBytes
+    }
   }
 
   /// Somebody who applies events one after the other.
   private struct Walker {
     var reader: any RewindableReader
     var engine: DMADebug
+    /// What came of the last event.
+    var output: EngineOutput
     /// What the devices did until here.
     var activity: Activity
     var batch = EventBatch()
@@ -48,12 +60,14 @@ public final class Timeline {
     init(
       reader: any RewindableReader,
       engine: DMADebug,
+      collecting content: EngineOutput.Content = .changes,
       activity: Activity = Activity(),
       event: UInt64 = 0,
       time: UInt64 = 0
     ) {
       self.reader = reader
       self.engine = engine
+      output = EngineOutput(content)
       self.activity = activity
       self.event = event
       self.time = time
@@ -99,14 +113,21 @@ public final class Timeline {
       position += 1
       event += 1
       time = next.time
-      if let names { engine.apply(next, in: batch, names: names) }
-      activity.observe(next, &engine)
+      output.clear()
+      if let names { engine.apply(next, in: batch, names: names, to: &output) }
+      activity.observe(next)
+      if !output.changes.isEmpty { activity.observe(output.changes, at: next.time) }
     }
   }
 
-  public static let standardBudget = 512 << 20
-  private static let maximumEntries = 200_000
+  /// Bytes to go back in time with, unless somebody says otherwise.
+  public static let standardBudget = 256 << 20
   private static let maximumMarkers = 10_000
+  /// Bytes of a marker's text that are kept.
+  private static let maximumMarkerText = 1024
+  /// What a checkpoint counts for at least. Small states would fill the budget too, and with one for
+  /// each so many bytes no event is far from one.
+  private static let smallestCheckpoint = 2 << 20
   public static let standardSpacing: UInt64 = 1 << 14
 
   @exclusivity(unchecked) private var head: Walker
@@ -122,13 +143,15 @@ public final class Timeline {
   public var hasMetTable: Bool? { match?.isMet }
 
   public let origin: GenerationOrigin
-  /// Messages in the order of events, the first ``maximumEntries``.
+  /// Messages in the order of events: the first ones, up to a quarter of the budget.
   @exclusivity(unchecked) public private(set) var entries: [Entry] = []
   /// Messages of errors ever, also beyond those that are kept.
   public private(set) var entryCount: UInt64 = 0
   /// Those of them that are errors.
   public private(set) var errorEntryCount: UInt64 = 0
+  /// Markers in the order of events, the first ones.
   @exclusivity(unchecked) public private(set) var markers: [Marker] = []
+  private var markerBytes = 0
   @exclusivity(unchecked) public private(set) var density = EventDensity()
   /// Time of the first event.
   @exclusivity(unchecked) public private(set) var firstTime: UInt64 = 0
@@ -136,7 +159,7 @@ public final class Timeline {
   /// Opens a source. Nothing but what tells the kernel is read yet.
   ///
   /// - Parameters:
-  ///   - budget: bytes for checkpoints.
+  ///   - budget: bytes for all that is kept to go back in time: checkpoints, messages, markers.
   ///   - spacing: events between two checkpoints, to begin with.
   public init(
     _ source: any TraceReader,
@@ -165,21 +188,19 @@ public final class Timeline {
     }
     beginning.apply(to: &engine)
     match = beginning.match
-    engine.collectsChanges = true
-    engine.noteLiveMappings()
+    var adopted = EngineOutput(.changes)
+    engine.noteLiveMappings(to: &adopted)
     var activity = Activity()
-    engine.drainChanges { activity.observe([$0], at: 0) }
-    checkpoints = [
-      Checkpoint(
-        event: 0,
-        time: 0,
-        mark: start,
-        engine: engine,
-        activity: activity,
-        bytes: 0
-      )
-    ]
-    head = Walker(reader: reader, engine: engine)
+    activity.observe(adopted.changes, at: 0)
+    head = Walker(
+      reader: reader,
+      engine: engine,
+      collecting: [.reports, .changes],
+      activity: activity
+    )
+    let first = Checkpoint(head, start)
+    checkpoints = [first]
+    checkpointBytes = first.bytes
     waiting.reverse()
   }
 
@@ -245,53 +266,52 @@ public final class Timeline {
     if head.event == 1 { firstTime = head.time }
     density.add(head.time)
     if head.batch.events[position].kind == .marker { noteMarker(head.batch.events[position]) }
-    if head.engine.hasReports { takeReports() }
+    if !head.output.reports.isEmpty { takeReports() }
   }
 
   private func noteMarker(_ event: DMAEvent) {
-    if markers.count < Self.maximumMarkers {
-      let text = String(escaping: head.batch.markerText(event))
+    if markers.count < Self.maximumMarkers, markerBytes < budget / 16 {
+      let text = String(escaping: head.batch.markerText(event).prefix(Self.maximumMarkerText))
+      markerBytes += text.utf8.count + MemoryLayout<Marker>.stride
       markers.append(Marker(event: head.event, time: event.time, text: text))
     }
   }
 
   private func takeReports() {
-    var reports: [Report] = []
-    head.engine.takeReports(&reports)
-    for report in reports {
+    for report in head.output.reports {
       entryCount += 1
       if report.kind.isError { errorEntryCount += 1 }
       density.addError(report.event.time)
-      if entries.count < Self.maximumEntries {
+      if entries.count < maximumEntries {
         entries.append(Entry(event: head.event, report: report))
       }
     }
   }
 
+  /// Messages that are kept: as a rule two hundred thousand.
+  private var maximumEntries: Int {
+    min(200_000, budget / 4 / MemoryLayout<Entry>.stride)
+  }
+
   private func end() {
     hasEnded = true
-    head.engine.finish(names: names)
+    head.output.clear()
+    head.engine.finish(names: names, to: &head.output)
     takeReports()
   }
 
   private func leaveCheckpoint() {
-    guard waiting.isEmpty, head.event >= (checkpoints.last?.event ?? 0) + spacing else { return }
+    guard waiting.isEmpty, let last = checkpoints.last, head.event > last.event,
+      // What is given up of a source that goes on for long must not take the last place to go to.
+      head.event >= last.event + spacing || head.reader.isAging(last.mark)
+    else { return }
     forget()
-    let bytes = head.engine.approximateBytes + head.activity.approximateBytes
-    checkpoints.append(
-      Checkpoint(
-        event: head.event,
-        time: head.time,
-        mark: head.reader.mark(),
-        engine: head.engine,
-        activity: head.activity,
-        bytes: bytes
-      )
-    )
-    checkpointBytes += bytes
+    let checkpoint = Checkpoint(head, head.reader.mark())
+    checkpoints.append(checkpoint)
+    checkpointBytes += checkpoint.bytes
     // A checkpoint costs a copy of what changes after it: not more often than that is worth.
     spacing = max(spacing, UInt64(4 * head.engine.liveCount))
-    while checkpointBytes > budget, checkpoints.count > 3 { thinOut() }
+    thinOut()
   }
 
   /// Gives up checkpoints whose events are gone.
@@ -301,17 +321,27 @@ public final class Timeline {
     }
   }
 
+  /// Keeps within the budget. The first checkpoint, before which there is nothing, and the last one
+  /// stay, however large they are.
   private func thinOut() {
-    var kept: [Checkpoint] = []
-    for (index, checkpoint) in checkpoints.enumerated() where index % 2 == 0 {
-      kept.append(checkpoint)
+    let entryBytes = entries.count * MemoryLayout<Entry>.stride
+    let room = budget - entryBytes - markerBytes
+    while checkpoints.count > 2,
+      checkpointBytes > room || checkpoints.count > max(32, room / Self.smallestCheckpoint)
+    {
+      var best = 1
+      var smallest = UInt64.max
+      for index in 1..<checkpoints.count - 1 {
+        let gap = checkpoints[index + 1].event - checkpoints[index - 1].event
+        if gap < smallest { (best, smallest) = (index, gap) }
+      }
+      checkpointBytes -= checkpoints.remove(at: best).bytes
+      // What would soon be given up again need not be copied.
+      spacing = max(spacing, smallest / 4)
     }
-    checkpoints = kept
-    checkpointBytes = checkpoints.reduce(0) { $0 + $1.bytes }
-    spacing *= 2
   }
 
-  /// Bytes that checkpoints take, about, and how many there are.
+  /// Bytes that checkpoints take at most, and how many there are.
   public var checkpointUse: (bytes: Int, count: Int) { (checkpointBytes, checkpoints.count) }
 
   // MARK: Now
@@ -344,8 +374,9 @@ public final class Timeline {
     // What is read next must not see it.
     if cursor == nil { try seek(event: event) }
     isWhatIf = true
-    let problem = cursor?.engine.write(file, value)
-    cursor?.engine.takeReports(&whatIfReports)
+    var output = EngineOutput(.reports)
+    let problem = cursor?.engine.write(file, value, to: &output)
+    whatIfReports += output.reports
     return problem
   }
 
@@ -357,6 +388,11 @@ public final class Timeline {
 
   /// The first event that can be gone to: a source that goes on for long loses its beginning.
   public var firstEvent: UInt64 { checkpoints.first?.event ?? 0 }
+
+  /// Time of that event, or of the first one ever.
+  public var firstReachableTime: UInt64 {
+    firstEvent == 0 ? firstTime : checkpoints.first?.time ?? firstTime
+  }
 
   /// Goes where reading is, and stays there.
   public func follow() {
@@ -423,9 +459,9 @@ public final class Timeline {
   }
 
   private func settle(_ walker: inout Walker) {
-    if hasEnded, walker.event == head.event { walker.engine.finish(names: names) }
-    var reports: [Report] = []
-    walker.engine.takeReports(&reports)
+    if hasEnded, walker.event == head.event {
+      walker.engine.finish(names: names, to: &walker.output)
+    }
   }
 
   /// A walker at the nearest place before an event, the event's own place included.

@@ -18,6 +18,10 @@ public final class BatchSpool {
     var descriptor: Int32
   }
 
+  /// Bytes on disk at most, but for the last batch of each piece.
+  public static let standardCapacity: UInt64 = 2 << 30
+  private static let standardPieces = 8
+
   /// Bytes of a piece, and how many there are at most.
   private let pieceSize: UInt64
   private let maximumPieces: Int
@@ -25,11 +29,21 @@ public final class BatchSpool {
   /// Bytes written, those that were given up included.
   public private(set) var size: UInt64 = 0
 
+  /// A spool of the standard capacity.
+  ///
+  /// - Throws: ``TraceError`` when there is no room for temporary files.
+  public convenience init() throws(TraceError) {
+    try self.init(
+      pieceSize: Self.standardCapacity / UInt64(Self.standardPieces),
+      maximumPieces: Self.standardPieces
+    )
+  }
+
   /// - Parameters:
   ///   - pieceSize: bytes of a piece; all of them stay below ``TemporaryFile/limit``.
   ///   - maximumPieces: pieces that are kept, 2 at least.
   /// - Throws: ``TraceError`` when there is no room for temporary files.
-  public init(pieceSize: UInt64 = 256 << 20, maximumPieces: Int = 8) throws(TraceError) {
+  public init(pieceSize: UInt64, maximumPieces: Int) throws(TraceError) {
     let pieces = max(2, maximumPieces)
     self.pieceSize = min(pieceSize, TemporaryFile.limit / UInt64(pieces))
     self.maximumPieces = pieces
@@ -48,6 +62,9 @@ public final class BatchSpool {
 
   /// Where what is still kept begins.
   public var oldest: UInt64 { pieces.first?.start ?? 0 }
+
+  /// Bytes that are kept at most.
+  var capacity: UInt64 { pieceSize * UInt64(maximumPieces) }
 
   /// Appends a batch.
   ///
@@ -73,6 +90,11 @@ public final class BatchSpool {
       let count = pwrite(piece.descriptor, start + done, bytes.count - done, place)
       if count < 0 {
         if errno == EINTR { continue }
+        // On a disk that is full there is less to go back to, but what comes can still be shown.
+        if errno == ENOSPC, pieces.count > 2 {
+          close(pieces.removeFirst().descriptor)
+          continue
+        }
         return false
       }
       done += count
@@ -175,6 +197,10 @@ public final class SpooledReader: RewindableReader {
   public func mark() -> ReaderMark { ReaderMark(offset: offset) }
 
   public func has(_ mark: ReaderMark) -> Bool { mark.offset >= spool.oldest }
+
+  public func isAging(_ mark: ReaderMark) -> Bool {
+    spool.size - mark.offset > spool.capacity / 4
+  }
 
   public func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader {
     SpooledReader(self, at: mark.offset)

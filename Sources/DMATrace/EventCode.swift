@@ -27,8 +27,10 @@ struct EventCode: Equatable {
   /// The kind of a `dma:*` tracepoint.
   @inline(__always)
   var kind: DMAEvent.Kind? {
-    guard rawValue <= UInt32(DMAEvent.Kind.syncSGForDevice.rawValue) else { return nil }
-    return DMAEvent.Kind(rawValue: UInt8(truncatingIfNeeded: rawValue))
+    guard rawValue < Self.foreign.rawValue,
+      let kind = DMAEvent.Kind(rawValue: UInt8(truncatingIfNeeded: rawValue)), kind.isCall
+    else { return nil }
+    return kind
   }
 
   /// Where the kinds of ``sharingKind`` begin.
@@ -72,7 +74,7 @@ struct EventCode: Equatable {
     if cursor.find(UInt8(ascii: ":")) {
       let system = cursor.text(from: start)
       cursor.at += 1
-      if Self.equals(system, "iommu") {
+      if Self.equals(system, "iommu".utf8) {
         self = cursor.isAt("io_page_fault") ? .pageFault : .understood
         return
       }
@@ -97,103 +99,34 @@ struct EventCode: Equatable {
     }
   }
 
-  private static func equals(_ name: UnsafeBufferPointer<UInt8>, _ known: StaticString) -> Bool {
-    known.withUTF8Buffer { $0.elementsEqual(name) }
+  private static func equals(
+    _ name: UnsafeBufferPointer<UInt8>,
+    _ known: some Collection<UInt8>
+  ) -> Bool {
+    known.count == name.count && known.elementsEqual(name)
   }
 
-  private static let names: [(StaticString, EventCode)] = [
-    ("dma_map_page", EventCode(.mapPage)),
-    ("dma_map_resource", EventCode(.mapResource)),
-    ("dma_map_phys", EventCode(.mapPhys)),
-    ("dma_unmap_page", EventCode(.unmapPage)),
-    ("dma_unmap_resource", EventCode(.unmapResource)),
-    ("dma_unmap_phys", EventCode(.unmapPhys)),
-    ("dma_map_sg", EventCode(.mapSG)),
-    ("dma_map_sg_err", EventCode(.mapSGError)),
-    ("dma_unmap_sg", EventCode(.unmapSG)),
-    ("dma_alloc", EventCode(.alloc)),
-    ("dma_free", EventCode(.free)),
-    ("dma_alloc_pages", EventCode(.allocPages)),
-    ("dma_free_pages", EventCode(.freePages)),
-    ("dma_alloc_sgt", EventCode(.allocSGTable)),
-    ("dma_alloc_sgt_err", EventCode(.allocSGTableError)),
-    ("dma_free_sgt", EventCode(.freeSGTable)),
-    ("dma_sync_single_for_cpu", EventCode(.syncSingleForCPU)),
-    ("dma_sync_single_for_device", EventCode(.syncSingleForDevice)),
-    ("dma_sync_sg_for_cpu", EventCode(.syncSGForCPU)),
-    ("dma_sync_sg_for_device", EventCode(.syncSGForDevice)),
-    ("tracing_mark_write", .markerText),
-    ("print", .print),
-    ("swiotlb_bounced", .bounced),
-    ("kernel_stack", .kernelStack),
-    ("user_stack", .userStack),
-    ("map", .iommu),
-    ("unmap", .iommu),
-    ("io_page_fault", .pageFault),
-    ("add_device_to_group", .iommu),
-    ("remove_device_from_group", .iommu),
-    ("attach_device_to_domain", .iommu),
-    ("detach_device_from_domain", .iommu),
-    ("dma_mapping_error", .mappingErrorProbe),
-    ("debug_dma_mapping_error", .mappingErrorProbe),
-    ("dma_map_single", .mapSingleProbe),
-    ("debug_dma_map_single", .mapSingleProbe),
-    ("bus_notify", .notifyProbe),
-    ("dma_debug_device_change", .notifyProbe),
-    ("driver_probe", .bindProbe),
-    ("really_probe", .bindProbe),
-    ("driver_unbind", .unbindProbe),
-    ("device_unbind_cleanup", .unbindProbe),
+  /// The names of ``DMAEvent/Kind``, and those of events that are read and are no kind of their own.
+  private static let names: [([UInt8], EventCode)] =
+    DMAEvent.Kind.allCases.filter(\.isCall).map { (Array($0.name.utf8), EventCode($0)) }
+    + probes.flatMap { kind, code in kind.spellings.map { (Array($0.utf8), code) } }
+    + others.map { (Array($0.utf8), $1) }
+
+  private static let others: [(String, EventCode)] = [
+    ("tracing_mark_write", .markerText), ("print", .print), ("kernel_stack", .kernelStack),
+    ("user_stack", .userStack), ("map", .iommu), ("unmap", .iommu),
+    ("add_device_to_group", .iommu), ("remove_device_from_group", .iommu),
+    ("attach_device_to_domain", .iommu), ("detach_device_from_domain", .iommu),
   ]
 
-  private static let sharing: [(StaticString, DMAEvent.Kind)] = [
-    ("dma_buf_export", .bufferExport),
-    ("dma_buf_fd", .bufferFD),
-    ("dma_buf_get", .bufferGet),
-    ("dma_buf_put", .bufferPut),
-    ("dma_buf_mmap", .bufferMmap),
-    ("dma_buf_mmap_internal", .bufferMmapInternal),
-    ("dma_buf_dynamic_attach", .bufferAttach),
-    ("dma_buf_detach", .bufferDetach),
-    ("dma_buf_map_attachment", .bufferMapAttachment),
-    ("dma_buf_unmap_attachment", .bufferUnmapAttachment),
-    ("dma_buf_pin", .bufferPin),
-    ("dma_buf_unpin", .bufferUnpin),
-    ("dma_buf_move_notify", .bufferMoveNotify),
-    ("dma_buf_invalidate_mappings", .bufferMoveNotify),
-    ("dma_buf_begin_cpu_access", .bufferBeginAccess),
-    ("dma_buf_end_cpu_access", .bufferEndAccess),
-    ("dma_buf_vmap", .bufferVmap),
-    ("dma_buf_vunmap", .bufferVunmap),
-    ("dma_buf_kmap", .bufferKmap),
-    ("dma_buf_kmap_atomic", .bufferKmap),
-    ("dma_buf_kunmap", .bufferKunmap),
-    ("dma_buf_kunmap_atomic", .bufferKunmap),
-    ("dma_buf_access", .bufferAccess),
-    ("dma_fence_init", .fenceInit),
-    ("dma_fence_emit", .fenceEmit),
-    ("dma_fence_enable_signal", .fenceEnableSignal),
-    ("dma_fence_signaled", .fenceSignaled),
-    ("dma_fence_wait_start", .fenceWaitStart),
-    ("dma_fence_wait_end", .fenceWaitEnd),
-    ("dma_fence_destroy", .fenceDestroy),
-    ("dma_resv_add_fence", .fenceAdd),
-    ("dma_iova_try_alloc", .iovaAlloc),
-    ("dma_iova_link", .iovaLink),
-    ("dma_iova_sync", .iovaSync),
-    ("dma_iova_unlink", .iovaUnlink),
-    ("dma_iova_destroy", .iovaDestroy),
-    ("dma_iova_free", .iovaFree),
-    ("dma_request_chan", .channelRequest),
-    ("dmaengine_slave_config", .channelConfigure),
-    ("dmaengine_prep", .descriptorPrepare),
-    ("dmaengine_submit", .descriptorSubmit),
-    ("dma_async_issue_pending", .channelIssuePending),
-    ("dmaengine_callback", .descriptorComplete),
-    ("dmaengine_tx_status", .channelStatus),
-    ("dmaengine_terminate", .channelTerminate),
-    ("dmaengine_terminate_sync", .channelTerminate),
-    ("dmaengine_terminate_async", .channelTerminate),
-    ("dma_release_channel", .channelRelease),
+  /// Kinds that have lines of their own.
+  private static let probes: [(DMAEvent.Kind, EventCode)] = [
+    (.swiotlbBounced, .bounced), (.iommuFault, .pageFault), (.mappingError, .mappingErrorProbe),
+    (.mapSingleCheck, .mapSingleProbe), (.busNotify, .notifyProbe), (.driverProbe, .bindProbe),
+    (.driverUnbind, .unbindProbe),
   ]
+
+  private static let sharing: [([UInt8], DMAEvent.Kind)] =
+    DMAEvent.Kind.allCases.filter(\.isSharing)
+    .flatMap { kind in kind.spellings.map { (Array($0.utf8), kind) } }
 }

@@ -7,6 +7,8 @@ struct NameCache {
   private static let slots = 256
   private static let words = 8
   static let longest = 64
+  /// What all marks of a capture share.
+  static let empty = NameCache()
 
   /// Words of the names, `words` for each slot.
   private var names = [UInt64](repeating: 0, count: slots * words)

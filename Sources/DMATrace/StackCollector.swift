@@ -25,6 +25,21 @@ struct StackCollector {
   /// Which event the last line with an event was, 0 when that was not delivered.
   private var lastLine: UInt64 = 0
 
+  /// The same without the spare room for what is held back, which is that of a batch.
+  var atRest: StackCollector {
+    var state = self
+    state.held = EventBatch()
+    state.held.events += held.events
+    state.held.payload += held.payload
+    state.held.text += held.text
+    return state
+  }
+
+  /// Bytes of what is held back and of what is known of each CPU.
+  var storageBytes: Int {
+    held.storageBytes + frames.storageBytes + lastOf.storageBytes
+  }
+
   /// An event was delivered, the `delivered`-th.
   @inline(__always)
   mutating func note(_ event: DMAEvent, delivered: UInt64) {

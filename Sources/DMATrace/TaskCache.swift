@@ -13,6 +13,9 @@ struct TaskCache {
     var task = Task(pid: -1, name: NameTable.unknown)
   }
 
+  /// What all marks of a capture share.
+  static let empty = TaskCache()
+
   private var slots = [Slot](repeating: Slot(), count: 64)
 
   /// The task in the columns from `start`, or nothing when they are not laid out that way.

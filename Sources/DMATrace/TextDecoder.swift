@@ -56,6 +56,29 @@ struct TextDecoder {
   private(set) var delivered: UInt64 = 0
   private var deliveredDMA: UInt64 = 0
 
+  /// What reading on from here needs: without the names, which the reader has, and the caches in front
+  /// of them, which would make a mark a hundred times as large as what it says.
+  var atRest: TextDecoder {
+    var state = self
+    state.names = TraceNames.none
+    state.stacks = stacks.atRest
+    for cache in Self.caches { state[keyPath: cache] = NameCache.empty }
+    state.taskCache = TaskCache.empty
+    return state
+  }
+
+  private static var caches: [WritableKeyPath<TextDecoder, NameCache>] {
+    [
+      \.eventCache, \.deviceCache, \.symbolCache, \.commCache, \.driverCache, \.exporterCache,
+      \.timelineCache, \.channelCache,
+    ]
+  }
+
+  /// Bytes that a mark with this takes.
+  var storageBytes: Int {
+    MemoryLayout<TextDecoder>.stride + stacks.storageBytes + summary.malformed.storageBytes
+  }
+
   // MARK: Lines
 
   /// Decodes complete lines until the batch is full.
@@ -249,7 +272,7 @@ struct TextDecoder {
     batch.events.append(event)
     delivered &+= 1
     kinds |= 1 &<< UInt64(min(event.kind.rawValue, 63))
-    if event.kind.rawValue <= DMAEvent.Kind.syncSGForDevice.rawValue { deliveredDMA &+= 1 }
+    if event.kind.isCall { deliveredDMA &+= 1 }
     stacks.note(event, delivered: delivered)
   }
 
@@ -281,7 +304,7 @@ struct TextDecoder {
     summary.events = delivered - held
     var heldDMA: UInt64 = 0
     for event in stacks.held.events
-    where event.kind.rawValue <= DMAEvent.Kind.syncSGForDevice.rawValue { heldDMA += 1 }
+    where event.kind.isCall { heldDMA += 1 }
     summary.dmaEvents = deliveredDMA - heldDMA
     if has(.mapPhys) || has(.unmapPhys) { summary.sawPhysEvents = true }
     if has(.mapPage) || has(.mapResource) || has(.unmapPage) || has(.unmapResource) {

@@ -68,11 +68,9 @@ public struct TextTraceReader: TraceReader {
   }
 
   public func mark() -> ReaderMark {
-    var state = decoder
-    state.names = TraceNames()
-    return ReaderMark(
+    ReaderMark(
       offset: used + source.skipped,
-      decoder: state,
+      decoder: decoder.atRest,
       skipping: skipping,
       done: done
     )

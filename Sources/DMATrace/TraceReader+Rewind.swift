@@ -13,6 +13,11 @@ public struct ReaderMark: Sendable {
   /// Where the streams of a binary trace stand, and how many records were read.
   var streams: [RingBufferStream.Mark] = []
   var records: UInt64 = 0
+
+  /// Bytes that it takes.
+  public var storageBytes: Int {
+    MemoryLayout<ReaderMark>.stride + streams.storageBytes + (decoder?.storageBytes ?? 0)
+  }
 }
 
 /// A reader that can go back.
@@ -26,10 +31,17 @@ public protocol RewindableReader: TraceReader {
   /// Whether what follows a mark is still there.
   func has(_ mark: ReaderMark) -> Bool
 
+  /// Whether so much has come since a mark that what follows it will soon be given up.
+  func isAging(_ mark: ReaderMark) -> Bool
+
   /// Another reader that begins at a mark of this one and knows the names that this one knows.
   ///
   /// - Throws: ``TraceError`` when the input is gone.
   func resumed(at mark: ReaderMark) throws(TraceError) -> any RewindableReader
+}
+
+extension RewindableReader {
+  public func isAging(_ mark: ReaderMark) -> Bool { false }
 }
 
 extension TextTraceReader: RewindableReader {

@@ -6,11 +6,30 @@ import Testing
   private let names = TraceNames()
   private let batch = EventBatch()
 
-  private func engine(_ change: (inout Configuration) -> Void = { _ in }) -> DMADebug {
+  /// An engine and what it says.
+  @dynamicMemberLookup
+  private struct Machine {
+    var engine: DMADebug
+    var output = EngineOutput(.reports)
+
+    subscript<Value>(dynamicMember member: KeyPath<DMADebug, Value>) -> Value {
+      engine[keyPath: member]
+    }
+
+    mutating func apply(_ event: DMAEvent, in batch: EventBatch, names: TraceNames) {
+      engine.apply(event, in: batch, names: names, to: &output)
+    }
+
+    mutating func write(_ file: VirtualFile, _ value: [UInt8]) -> WriteError? {
+      engine.write(file, value, to: &output)
+    }
+  }
+
+  private func engine(_ change: (inout Configuration) -> Void = { _ in }) -> Machine {
     var configuration = Configuration(generation: .linux612)
     configuration.isComplete = true
     change(&configuration)
-    return DMADebug(configuration)
+    return Machine(engine: DMADebug(configuration))
   }
 
   private func map(_ address: UInt64) -> DMAEvent {
@@ -23,14 +42,14 @@ import Testing
     return event
   }
 
-  private func read(_ engine: DMADebug, _ file: VirtualFile) -> String {
-    String(decoding: engine.read(file, names: names), as: UTF8.self)
+  private func read(_ machine: Machine, _ file: VirtualFile) -> String {
+    String(decoding: machine.engine.read(file, names: names), as: UTF8.self)
   }
 
-  private func log(_ engine: inout DMADebug) -> [String] {
-    var reports: [Report] = []
-    engine.takeReports(&reports)
-    return reports.map { report in
+  /// What was said since the last call.
+  private func log(_ machine: inout Machine) -> [String] {
+    defer { machine.output.clear() }
+    return machine.output.reports.map { report in
       var text = TextBuffer()
       KernelMessage.append(report, names, .linux612, to: &text)
       return String(text.string.dropLast())
@@ -168,9 +187,8 @@ import Testing
     var printed: [Bool] = []
     for _ in 0..<4 {
       engine.apply(sync, in: batch, names: names)
-      var reports: [Report] = []
-      engine.takeReports(&reports)
-      printed += reports.map(\.isPrinted)
+      printed += engine.output.reports.map(\.isPrinted)
+      engine.output.clear()
     }
     #expect(printed == [true, true, false, false])
     #expect(engine.errorCount == 4)
@@ -185,7 +203,7 @@ import Testing
   ])
   func generationsAreSetsOfFeatures(_ version: String, _ type: String, _ part: String) throws {
     let generation = try #require(KernelGeneration(version: version))
-    var engine = DMADebug(Configuration(generation: generation))
+    var engine = Machine(engine: DMADebug(Configuration(generation: generation)))
     engine.apply(map(0x1000), in: batch, names: names)
     let dump = read(engine, .dump)
     #expect(dump.contains(" \(type) idx 0 "))
@@ -200,7 +218,7 @@ import Testing
   @Test func segmentsAreHeldAgainstWhatTheDeviceTakes() {
     var engine = engine { $0.allErrors = 1 }
     let device = DeviceID(rawValue: 2)
-    engine.describe(
+    engine.engine.describe(
       device,
       DeviceDescription(
         bus: .pci,

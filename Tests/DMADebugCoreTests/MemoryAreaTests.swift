@@ -13,7 +13,7 @@ import Testing
   private func messages(_ lines: [String], kernel: String = "7.3", layout: Bool = true) throws
     -> [String]
   {
-    var replay = try TraceText.replay(
+    let replay = try TraceText.replay(
       [TraceText.probe] + (layout ? [Self.layout] : []) + lines
     ) { options in
       options.generation = KernelGeneration(version: kernel)

@@ -58,17 +58,15 @@ import Testing
     engine.apply(hit, in: program.batch, names: program.names)
 
     var log = TextBuffer()
-    var reports: [Report] = []
+    var output = EngineOutput(.reports)
     for (number, event) in program.batch.events.enumerated() {
-      engine.apply(event, in: program.batch, names: program.names)
+      engine.apply(event, in: program.batch, names: program.names, to: &output)
       reference.apply(
         event,
         in: program.batch,
         driverName: program.driverNames[event.driver]
       )
-      reports.removeAll(keepingCapacity: true)
-      engine.takeReports(&reports)
-      for report in reports where report.isPrinted {
+      for report in output.reports where report.isPrinted {
         KernelMessage.append(
           report,
           program.names,
@@ -76,6 +74,7 @@ import Testing
           to: &log
         )
       }
+      output.clear()
       let isCheap =
         engine.errorCount == reference.errors && engine.poolCounters.free == reference.free
       let isDumpTime = number % 97 == 0 || number == program.batch.events.count - 1

@@ -11,11 +11,10 @@ import Testing
       reader: TextTraceReader(bytes: TraceText.kernel(lines), name: "t.txt"),
       options: ReplayOptions()
     )
+    replay.collect(.reports)
     var collector = FindingCollector(path: "t.txt")
     _ = try replay.run(to: .end) { replay, _ in
-      var reports: [Report] = []
-      replay.takeReports(&reports)
-      for report in reports {
+      for report in replay.output.reports {
         collector.add(report, replay.names, replay.engine.configuration.generation)
       }
     }

@@ -17,8 +17,8 @@ import Testing
     let timeline = try Self.timeline()
     var statistics = Statistics()
     var replay = try Replay(reader: Self.reader(), options: ReplayOptions())
-    replay.collectChanges()
-    _ = try replay.run(to: .end) { replay, event in statistics.observe(event, &replay) }
+    replay.collect([.reports, .changes])
+    _ = try replay.run(to: .end) { replay, event in statistics.observe(event, replay.output) }
     let activity = timeline.activity
     for (index, device) in statistics.devices.enumerated() where !device.isIdle {
       guard activity.devices.indices.contains(index) else {

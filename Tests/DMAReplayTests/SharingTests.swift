@@ -33,15 +33,15 @@ import Testing
     var engine = DMADebug(
       Configuration(generation: try #require(KernelGeneration(version: kernel)))
     )
-    engine.collectsIncidents = true
+    var output = EngineOutput(.incidents)
     var batch = EventBatch()
     while try reader.read(into: &batch) {
-      for event in batch.events { engine.apply(event, in: batch, names: reader.names) }
+      for event in batch.events { engine.apply(event, in: batch, names: reader.names, to: &output) }
     }
     #expect(reader.summary.malformedLines == 0, "\(reader.summary.malformed)")
     let names = reader.names
-    engine.finish(names: names)
-    return (engine, names, engine.takeIncidents())
+    engine.finish(names: names, to: &output)
+    return (engine, names, output.incidents)
   }
 
   /// An event at so many seconds, after those at the first second.
@@ -457,7 +457,7 @@ import Testing
   @Test func memoryIsBounded() throws {
     var names = TraceNames()
     var engine = DMADebug(Configuration(generation: .linux73))
-    engine.collectsIncidents = true
+    var output = EngineOutput(.incidents)
     var random = Seeded(state: 3)
     let exporter = names.exporters.intern("x")
     for kind in DMAEvent.Kind.allCases where kind.isSharing {
@@ -470,11 +470,11 @@ import Testing
         event.device = DeviceID(rawValue: UInt32(index % 5))
         event.mappedEntries = UInt32(truncatingIfNeeded: random.next())
         event.direction = Direction(rawValue: UInt8(index % 4))!
-        engine.apply(event, in: EventBatch(), names: names)
+        engine.apply(event, in: EventBatch(), names: names, to: &output)
       }
     }
-    engine.finish(names: names)
-    #expect(engine.takeIncidents().count <= 4096)
+    engine.finish(names: names, to: &output)
+    #expect(output.incidents.count <= 4096)
   }
 
   @Test func fenceStormsAreBounded() throws {
@@ -491,7 +491,25 @@ import Testing
     #expect(sharing.timelines().count <= SharingTracker.maximumTimelines)
     #expect(sharing.pendingFences == sharing.fences().count)
     #expect(sharing.untracked > 0)
-    #expect(engine.approximateBytes < 128 << 20)
+    #expect(engine.storageBytes < 128 << 20)
+  }
+
+  /// A state is as large as what is alive in it, however many fences there were.
+  @Test func signaledFencesTakeNoRoom() {
+    var engine = DMADebug(Configuration(generation: .linux73))
+    let names = TraceNames()
+    func apply(_ kind: DMAEvent.Kind, _ number: UInt64) {
+      var event = DMAEvent(kind)
+      event.address = 1
+      event.size = number
+      engine.apply(event, in: EventBatch(), names: names)
+    }
+    for number in 1...UInt64(50_000) {
+      apply(.fenceInit, number)
+      apply(.fenceSignaled, number)
+    }
+    #expect(engine.sharing.fences().isEmpty)
+    #expect(engine.storageBytes < 128 << 10)
   }
 
   @Test func goneBuffersAreForgotten() throws {

@@ -124,6 +124,69 @@ import Testing
     #expect(picture(timeline.engine, timeline.names) == (try fresh(bytes, to: timeline.event)))
   }
 
+  /// However long it goes on, what is kept to go back stays within its budget, and the state can be
+  /// gone to everywhere.
+  @Test func historyStaysWithinItsBudget() throws {
+    var scenario = try #require(try ScenarioLibrary.scenario("faulty-desktop"))
+    scenario.machine.hasStacks = true
+    let budget = 2 << 20
+    for isSpooled in [true, false] {
+      let simulation = SimulationReader(Simulation(scenario, eventLimit: 30_000))
+      let timeline = try Timeline(
+        isSpooled ? simulation : TextTraceReader(bytes: Self.recording, name: "trace"),
+        options: ReplayOptions(),
+        budget: budget,
+        spacing: 1 << 8
+      )
+      var most = 0
+      while !timeline.isComplete {
+        try timeline.read(limit: 1000)
+        most = max(most, timeline.checkpointUse.bytes)
+      }
+      #expect(most <= budget, "spooled \(isSpooled)")
+      #expect(timeline.checkpointUse.count > 4)
+      #expect(timeline.firstEvent == 0)
+      try walk(timeline, Self.recording, seed: 9, steps: 6)
+    }
+  }
+
+  /// A mark of a text says where to go on and nothing that a reader finds again.
+  @Test func marksAreSmall() throws {
+    var reader = TextTraceReader(bytes: Self.recording, name: "trace")
+    var batch = EventBatch()
+    for _ in 0..<10 { _ = try reader.read(into: &batch) }
+    #expect(reader.mark().storageBytes < 32 << 10)
+    let timeline = try Timeline(
+      TextTraceReader(bytes: Self.recording, name: "trace"),
+      options: ReplayOptions(),
+      spacing: 1 << 10
+    )
+    try readAll(timeline)
+    // Those that were given up, and the marks, are counted.
+    let use = timeline.checkpointUse
+    #expect(use.bytes > use.count * MemoryLayout<DMADebug>.stride)
+  }
+
+  /// The last place that a source can be gone back to is not given up before there is another.
+  @Test func aSmallBudgetLeavesSomethingToGoBackTo() throws {
+    let scenario = try #require(try ScenarioLibrary.scenario("nic"))
+    let source = SimulationReader(Simulation(scenario, eventLimit: 16_000))
+    let timeline = try Timeline(
+      SpooledReader(source, spool: try BatchSpool(pieceSize: 128 << 10, maximumPieces: 4)),
+      options: ReplayOptions(),
+      budget: 1,
+      spacing: 1 << 20
+    )
+    try readAll(timeline)
+    #expect(timeline.checkpointUse.count <= 2)
+    try timeline.seek(event: 0)
+    #expect(timeline.event == timeline.firstEvent)
+    #expect(timeline.firstEvent > 0 && timeline.firstEvent < timeline.eventCount)
+    try timeline.step(1)
+    let bytes = SimulatedRun(scenario, eventLimit: 16_000).recording
+    #expect(picture(timeline.engine, timeline.names) == (try fresh(bytes, to: timeline.event)))
+  }
+
   @Test func changesAndErrorsAreFound() throws {
     let bytes = TraceText.kernel([
       TraceText.probe,

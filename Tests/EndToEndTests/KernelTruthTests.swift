@@ -41,8 +41,9 @@ import Testing
     var text = TextBuffer()
     KernelMessage.startUp(replay.engine.configuration, &text)
     var reports: [Report] = []
-    _ = try replay.run(to: .end) { replay, _ in replay.takeReports(&reports) }
-    replay.takeReports(&reports)
+    replay.collect(.reports)
+    _ = try replay.run(to: .end) { replay, _ in reports += replay.output.reports }
+    reports += replay.output.reports
     for report in reports where report.isPrinted {
       KernelMessage.append(
         report,
@@ -149,8 +150,9 @@ import Testing
     var replay = try Replay(reader: TextTraceReader(path: trace), options: options)
     var collector = FindingCollector(path: trace)
     var reports: [Report] = []
-    _ = try replay.run(to: .end) { replay, _ in replay.takeReports(&reports) }
-    replay.takeReports(&reports)
+    replay.collect(.reports)
+    _ = try replay.run(to: .end) { replay, _ in reports += replay.output.reports }
+    reports += replay.output.reports
     for report in reports {
       collector.add(report, replay.names, replay.engine.configuration.generation)
     }

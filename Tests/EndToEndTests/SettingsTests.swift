@@ -246,4 +246,26 @@ import Testing
       _ = MonitorView(glyphs: .unicode).frame(&state, width: 100, height: 30)
     }
   }
+
+  @Test func historyIsTheSettingOfTheFile() throws {
+    let result = try Program.shell(
+      """
+      dmatop replay --no-config --history 64M --print-config | grep megabytes
+      dmatop replay --no-config --history 1.5GiB --print-config | grep megabytes
+      dmatop replay --no-config --print-config | grep megabytes
+      for size in 8k 15M 128G 3x -- ''; do
+        dmatop replay --no-config --history "$size" --print-config >/dev/null 2>&1; echo $?
+      done | sort | uniq -c | tr -s ' '
+      """
+    )
+    #expect(
+      result.output == """
+        checkpoint_megabytes = 64  # command line
+        checkpoint_megabytes = 1536  # command line
+        checkpoint_megabytes = 256  # standard
+         6 2
+
+        """
+    )
+  }
 }

@@ -137,11 +137,12 @@ import Testing
       ),
       options: Self.options(capture, start: part.name)
     )
-    replay.collectChanges()
+    replay.collect([.reports, .changes])
     let adopted = UInt64(replay.engine.liveCount)
     var statistics = Statistics()
-    _ = try replay.run(to: .end) { replay, event in statistics.observe(event, &replay) }
-    statistics.observeRest(&replay)
+    statistics.observe(replay.output)
+    _ = try replay.run(to: .end) { replay, event in statistics.observe(event, replay.output) }
+    statistics.observe(replay.output)
     let total = statistics.total
     #expect(adopted > 0)
     #expect(total.live == UInt64(replay.engine.liveCount))

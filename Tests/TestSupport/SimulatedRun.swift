@@ -29,21 +29,20 @@ public struct SimulatedRun {
     var writer = FtraceWriter(writesStacks: scenario.machine.hasStacks)
     writer.writeHeader(release: generation.version, cpus: machine.options.cpus)
     var batch = EventBatch()
-    var reports: [Report] = []
+    var output = EngineOutput(.reports)
     var log = TextBuffer()
     var mistakes: [String] = []
     func take(_ verdict: inout Verdict) {
-      engine.takeReports(&reports)
-      for report in reports {
+      for report in output.reports {
         verdict.add(report)
         Self.note(report, machine.names, generation, &log, &mistakes)
       }
-      reports.removeAll()
+      output.clear()
     }
     while simulation.read(into: &batch) {
       writer.write(batch, names: machine.names)
       for event in batch.events {
-        engine.apply(event, in: batch, names: machine.names)
+        engine.apply(event, in: batch, names: machine.names, to: &output)
         if event.kind == .marker {
           let text = String(decoding: batch.markerText(event), as: UTF8.self)
           snapshots[text] = Self.files(engine, machine.names)
@@ -51,7 +50,7 @@ public struct SimulatedRun {
       }
       take(&verdict)
     }
-    engine.finish(names: machine.names)
+    engine.finish(names: machine.names, to: &output)
     take(&verdict)
     outcome = Outcome(
       files: Self.files(engine, machine.names),
@@ -91,23 +90,21 @@ public struct SimulatedRun {
     var outcome = Outcome()
     var log = TextBuffer()
     var snapshots: [String: [String: String]] = [:]
-    var reports: [Report] = []
-    func take(_ replay: inout Replay) {
-      replay.takeReports(&reports)
-      for report in reports {
+    replay.collect(.reports)
+    func take(_ replay: borrowing Replay) {
+      for report in replay.output.reports {
         let generation = replay.engine.configuration.generation
         Self.note(report, replay.names, generation, &log, &outcome.mistakes)
       }
-      reports.removeAll()
     }
     _ = try replay.run(to: .end) { replay, event in
       if event.kind == .marker {
         let text = String(decoding: replay.batch.markerText(event), as: UTF8.self)
         snapshots[text] = Self.files(replay.engine, replay.names)
       }
-      take(&replay)
+      take(replay)
     }
-    take(&replay)
+    take(replay)
     outcome.files = Self.files(replay.engine, replay.names)
     outcome.log = log.string
     return (outcome, snapshots)

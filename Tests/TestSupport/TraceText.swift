@@ -25,27 +25,37 @@ public enum TraceText {
   public static func replay(
     _ lines: [String],
     _ change: (inout ReplayOptions) -> Void = { _ in }
-  ) throws -> Replay {
+  ) throws -> FinishedReplay {
     var options = ReplayOptions()
     options.allErrors = 1
     change(&options)
-    var replay = try Replay(
-      reader: TextTraceReader(bytes: kernel(lines), name: "test"),
-      options: options
-    )
-    _ = try replay.run(to: .end) { _, _ in }
-    return replay
+    return try FinishedReplay(kernel(lines), options)
   }
 }
 
-extension Replay {
-  /// The messages of all reports so far, without prefix.
-  public mutating func messages() -> [String] {
+/// A trace that was replayed to its end, and what dma-debug said on the way.
+@dynamicMemberLookup
+public struct FinishedReplay {
+  public private(set) var replay: Replay
+  public private(set) var reports: [Report] = []
+
+  public init(_ trace: [UInt8], _ options: ReplayOptions) throws {
+    replay = try Replay(reader: TextTraceReader(bytes: trace, name: "test"), options: options)
+    replay.collect(.reports)
     var reports: [Report] = []
-    takeReports(&reports)
-    return reports.map { report in
+    _ = try replay.run(to: .end) { replay, _ in reports += replay.output.reports }
+    self.reports = reports + replay.output.reports
+  }
+
+  public subscript<Value>(dynamicMember member: KeyPath<Replay, Value>) -> Value {
+    replay[keyPath: member]
+  }
+
+  /// The messages of all reports, without prefix.
+  public func messages() -> [String] {
+    reports.map { report in
       var text = TextBuffer()
-      KernelMessage.append(words: report, engine.configuration.generation, to: &text)
+      KernelMessage.append(words: report, replay.engine.configuration.generation, to: &text)
       return text.string
     }
   }

@@ -9,11 +9,11 @@ extension DMADebug {
   }
 
   /// A notification of the device's bus.
-  mutating func busNotify(_ event: DMAEvent, _ names: TraceNames) {
-    switch event.address {
+  mutating func busNotify(_ event: DMAEvent, _ names: TraceNames, to output: inout EngineOutput) {
+    switch event.busAction {
     case 6:  // BUS_NOTIFY_UNBOUND_DRIVER
       leavingDevices.removeAll { $0.event.device == event.device }
-      released(event.device, event, number: eventCount - 1, names)
+      released(event.device, event, number: eventCount - 1, names, to: &output)
     case 7:  // BUS_NOTIFY_DRIVER_NOT_BOUND
       let index = state(of: event.device)
       guessBus(index, event.device, names)
@@ -30,7 +30,11 @@ extension DMADebug {
   }
 
   /// Looks at devices whose driver has left once their task does something else.
-  mutating func finishLeaving(before event: DMAEvent, _ names: TraceNames) {
+  mutating func finishLeaving(
+    before event: DMAEvent,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     var position = 0
     while position < leavingDevices.count {
       let leaving = leavingDevices[position]
@@ -47,7 +51,7 @@ extension DMADebug {
       let isLate = leaving.number + 4096 < eventCount
       if isLate || isSameTask && !isRelease {
         leavingDevices.remove(at: position)
-        released(leaving.event.device, leaving.event, number: leaving.number, names)
+        released(leaving.event.device, leaving.event, number: leaving.number, names, to: &output)
       } else {
         position += 1
       }
@@ -59,12 +63,13 @@ extension DMADebug {
     _ device: DeviceID,
     _ event: DMAEvent,
     number: UInt64,
-    _ names: TraceNames
+    _ names: TraceNames,
+    to output: inout EngineOutput
   ) {
     let index = state(of: device)
     guessBus(index, device, names)
     devices[index].binding = .unbound
-    if !sharing.isEmpty { sharing.released(device, event) }
+    if !sharing.isEmpty { sharing.released(device, event, to: &output.incidentLog) }
     if isDisabled || devices[index].live == 0 && devices[index].hidden == 0 { return }
     // The kernel counts in the order of its hash and shows the entry that it met last.
     var count: UInt64 = 0
@@ -90,7 +95,8 @@ extension DMADebug {
       names: names,
       mapping: last,
       value: count + UInt64(devices[index].hidden),
-      number: number
+      number: number,
+      to: &output
     )
   }
 

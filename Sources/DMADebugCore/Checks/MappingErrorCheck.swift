@@ -4,7 +4,11 @@ extension DMADebug {
   /// The kernel calls that function itself whenever it adds a mapping and when a free finds
   /// nothing. The engine has done then what the kernel does, so its own calls are only evidence.
   @inline(__always)
-  mutating func mappingErrorHook(_ event: DMAEvent, _ names: TraceNames) {
+  mutating func mappingErrorHook(
+    _ event: DMAEvent,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     hookSeen = true
     switch event.caller {
     case .mapping:
@@ -12,7 +16,7 @@ extension DMADebug {
       witness(event)
     case .failedUnmap:
       hookShowsInternals = true
-      failedUnmapProved(event, names)
+      failedUnmapProved(event, names, to: &output)
     case .driver:
       check(event)
     case .absent:
@@ -23,7 +27,7 @@ extension DMADebug {
       } else if waitingFrees.contains(where: {
         $0.event.device == event.device && $0.reference.dmaAddress == event.dmaAddress
       }) {
-        failedUnmapProved(event, names)
+        failedUnmapProved(event, names, to: &output)
       } else {
         check(event)
       }

@@ -2,7 +2,12 @@
 extension DMADebug {
   /// `check_for_stack`, `check_for_illegal_area`, and from 7.2 on RAM that is mapped as MMIO.
   @inline(never)
-  mutating func checkArea(_ event: DMAEvent, isResource: Bool, _ names: TraceNames) {
+  mutating func checkArea(
+    _ event: DMAEvent,
+    isResource: Bool,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     if isResource {
       // Before, the kernel warned outside of dma-debug and refused.
       guard configuration.generation.comparesAttributes, let layout,
@@ -13,23 +18,30 @@ extension DMADebug {
         event,
         device: event.device,
         names: names,
-        reference: area(event, event.address, event.size)
+        reference: area(event, event.address, event.size),
+        to: &output
       )
       return
     }
-    checkMemory(event, physical: event.address, size: event.size, names)
+    checkMemory(event, physical: event.address, size: event.size, names, to: &output)
   }
 
   /// The same for every page of a list. Lengths of entries are known only where nothing was merged.
   @inline(never)
-  mutating func checkAreas(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+  mutating func checkAreas(
+    _ event: DMAEvent,
+    _ batch: EventBatch,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     let isMerged = event.mappedEntries != event.requestedEntries
     for entry in 0..<Int(event.physicalCount) {
       checkMemory(
         event,
         physical: batch.physicalAddress(event, entry),
         size: isMerged || entry >= event.segmentCount ? 1 : batch.segmentLength(event, entry),
-        names
+        names,
+        to: &output
       )
     }
   }
@@ -38,13 +50,21 @@ extension DMADebug {
     _ event: DMAEvent,
     physical: UInt64,
     size: UInt64,
-    _ names: TraceNames
+    _ names: TraceNames,
+    to output: inout EngineOutput
   ) {
     guard let layout, let direct = layout.directMap else { return }
     let pointer = direct.lowerBound &+ physical
     if let stacks = layout.stacks, stacks.contains(pointer) {
       let reference = area(event, pointer, size)
-      report(.mapsStack, event, device: event.device, names: names, reference: reference)
+      report(
+        .mapsStack,
+        event,
+        device: event.device,
+        names: names,
+        reference: reference,
+        to: &output
+      )
     }
     let end = pointer &+ size
     for forbidden in [layout.text, layout.readOnlyData] {
@@ -52,21 +72,46 @@ extension DMADebug {
         continue
       }
       let reference = area(event, pointer, size)
-      report(.mapsKernelText, event, device: event.device, names: names, reference: reference)
+      report(
+        .mapsKernelText,
+        event,
+        device: event.device,
+        names: names,
+        reference: reference,
+        to: &output
+      )
       return
     }
   }
 
   /// `debug_dma_map_single`: a probe there shows the CPU address that a driver maps.
-  mutating func checkMapSingle(_ event: DMAEvent, _ names: TraceNames) {
+  mutating func checkMapSingle(
+    _ event: DMAEvent,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     guard let layout, let direct = layout.directMap else { return }
     let reference = area(event, event.address, event.size)
     let isImage = layout.text?.contains(event.address) == true
     if !direct.contains(event.address), !isImage {
-      report(.mapsInvalidArea, event, device: event.device, names: names, reference: reference)
+      report(
+        .mapsInvalidArea,
+        event,
+        device: event.device,
+        names: names,
+        reference: reference,
+        to: &output
+      )
     }
     if layout.vmalloc?.contains(event.address) == true {
-      report(.mapsVmalloc, event, device: event.device, names: names, reference: reference)
+      report(
+        .mapsVmalloc,
+        event,
+        device: event.device,
+        names: names,
+        reference: reference,
+        to: &output
+      )
     }
   }
 

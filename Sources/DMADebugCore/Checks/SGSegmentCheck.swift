@@ -1,6 +1,11 @@
 extension DMADebug {
   /// `check_sg_segment`, as far as somebody has told what the device can do.
-  mutating func checkSGSegment(_ mapping: Mapping, _ event: DMAEvent, _ names: TraceNames) {
+  mutating func checkSGSegment(
+    _ mapping: Mapping,
+    _ event: DMAEvent,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     let device = details[Int(devices[Int(mapping.device.rawValue)].details)]
     let reference = Reference(
       device: mapping.device,
@@ -20,7 +25,8 @@ extension DMADebug {
         device: mapping.device,
         names: names,
         reference: reference,
-        value: maximum
+        value: maximum,
+        to: &output
       )
     }
     guard let boundary = device.segmentBoundary, mapping.size > 0 else { return }
@@ -32,7 +38,8 @@ extension DMADebug {
         device: mapping.device,
         names: names,
         reference: reference,
-        value: boundary
+        value: boundary,
+        to: &output
       )
     }
   }

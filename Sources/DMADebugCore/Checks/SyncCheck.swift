@@ -1,7 +1,7 @@
 extension DMADebug {
   /// `debug_dma_sync_single_for_cpu`, `debug_dma_sync_single_for_device`.
   @inline(__always)
-  mutating func syncSingle(_ event: DMAEvent, _ names: TraceNames) {
+  mutating func syncSingle(_ event: DMAEvent, _ names: TraceNames, to output: inout EngineOutput) {
     // Newer kernels have no entries of type single any more, yet their syncs still refer to it.
     let reference = Reference(
       device: event.device,
@@ -10,11 +10,16 @@ extension DMADebug {
       type: .single,
       direction: event.direction
     )
-    checkSync(reference, forCPU: event.kind == .syncSingleForCPU, event, names)
+    checkSync(reference, forCPU: event.kind == .syncSingleForCPU, event, names, to: &output)
   }
 
   /// `debug_dma_sync_sg_for_cpu`, `debug_dma_sync_sg_for_device`.
-  mutating func syncSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+  mutating func syncSG(
+    _ event: DMAEvent,
+    _ batch: EventBatch,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     var mappedEntries: UInt32 = 0
     let requested = max(event.requestedEntries, event.segmentCount)
     if !adoptedSegments.isEmpty { learnCounts(ofSync: event, batch, requested: requested) }
@@ -36,7 +41,7 @@ extension DMADebug {
         }
       }
       if segment >= mappedEntries { break }
-      checkSync(reference, forCPU: event.kind == .syncSGForCPU, event, names)
+      checkSync(reference, forCPU: event.kind == .syncSGForCPU, event, names, to: &output)
     }
   }
 
@@ -46,10 +51,11 @@ extension DMADebug {
     _ reference: Reference,
     forCPU: Bool,
     _ event: DMAEvent,
-    _ names: TraceNames
+    _ names: TraceNames,
+    to output: inout EngineOutput
   ) {
     guard let index = table.findContaining(reference) else {
-      syncNotFound(reference, event, names)
+      syncNotFound(reference, event, names, to: &output)
       return
     }
     let entry = table[index]
@@ -60,7 +66,8 @@ extension DMADebug {
         device: reference.device,
         names: names,
         reference: reference,
-        mapping: entry
+        mapping: entry,
+        to: &output
       )
     }
 
@@ -87,10 +94,18 @@ extension DMADebug {
   private mutating func syncNotFound(
     _ reference: Reference,
     _ event: DMAEvent,
-    _ names: TraceNames
+    _ names: TraceNames,
+    to output: inout EngineOutput
   ) {
     if knowsOrigin(of: reference.device) {
-      report(.syncNotAllocated, event, device: reference.device, names: names, reference: reference)
+      report(
+        .syncNotAllocated,
+        event,
+        device: reference.device,
+        names: names,
+        reference: reference,
+        to: &output
+      )
     } else {
       undecided.unknownSyncs += 1
     }

@@ -1,7 +1,7 @@
 extension DMADebug {
   /// `debug_dma_unmap_page`, `debug_dma_unmap_resource`, `debug_dma_unmap_phys`.
   @inline(__always)
-  mutating func unmapSingle(_ event: DMAEvent, _ names: TraceNames) {
+  mutating func unmapSingle(_ event: DMAEvent, _ names: TraceNames, to output: inout EngineOutput) {
     let isResource = event.kind == .unmapResource || event.attributes.contains(.mmio)
     let type: MappingType =
       configuration.generation.hasPhyType ? .phy : isResource ? .resource : .single
@@ -13,18 +13,23 @@ extension DMADebug {
       direction: event.direction,
       attributes: event.attributes
     )
-    checkUnmap(reference, event, names)
+    checkUnmap(reference, event, names, to: &output)
   }
 
   /// `check_unmap`: compares a free with the entry that it ends, and ends it whatever was found.
   @inline(__always)
-  mutating func checkUnmap(_ reference: Reference, _ event: DMAEvent, _ names: TraceNames) {
+  mutating func checkUnmap(
+    _ reference: Reference,
+    _ event: DMAEvent,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     guard let index = table.findExact(reference) else {
-      freeNotFound(reference, event, names)
+      freeNotFound(reference, event, names, to: &output)
       return
     }
-    if !isPlainlyRight(index, reference) { compare(index, reference, event, names) }
-    removeEntry(index)
+    if !isPlainlyRight(index, reference) { compare(index, reference, event, names, to: &output) }
+    removeEntry(index, to: &output)
   }
 
   /// Whether nothing at all can be said about a free, found out without looking at details.
@@ -46,7 +51,8 @@ extension DMADebug {
     _ index: UInt32,
     _ reference: Reference,
     _ event: DMAEvent,
-    _ names: TraceNames
+    _ names: TraceNames,
+    to output: inout EngineOutput
   ) {
     let entry = table[index]
     var freedPhysical: UInt64?
@@ -58,7 +64,8 @@ extension DMADebug {
         names: names,
         reference: reference,
         mapping: entry,
-        freedPhysical: freedPhysical
+        freedPhysical: freedPhysical,
+        to: &output
       )
     }
 
@@ -66,7 +73,7 @@ extension DMADebug {
 
     if entry.type != reference.type {
       complain(&self, .freeWrongFunction)
-    } else if entry.type == .coherent || entry.type == .noncoherent {
+    } else if !entry.type.isStreaming {
       if !isSameMemory(entry, reference, event, &freedPhysical) {
         complain(&self, .freeDifferentCPUAddress)
       }
@@ -102,7 +109,8 @@ extension DMADebug {
   private mutating func freeNotFound(
     _ reference: Reference,
     _ event: DMAEvent,
-    _ names: TraceNames
+    _ names: TraceNames,
+    to output: inout EngineOutput
   ) {
     // The kernel asks whether the address is an error at all, through its own hook.
     _ = table.markChecked(reference.device, reference.dmaAddress)
@@ -112,7 +120,8 @@ extension DMADebug {
         event,
         device: reference.device,
         names: names,
-        reference: reference
+        reference: reference,
+        to: &output
       )
     } else if table.hasGroup(reference.device, reference.dmaAddress) {
       // Several entries were seen mapped and none fits; unless one of them is a ghost.
@@ -120,10 +129,10 @@ extension DMADebug {
       if let oldest, oldest.sequence < lossSequence {
         undecided.afterLoss += 1
       } else {
-        reportNotAllocated(reference, event, names)
+        reportNotAllocated(reference, event, names, to: &output)
       }
     } else if knowsOrigin(of: reference.device) {
-      reportNotAllocated(reference, event, names)
+      reportNotAllocated(reference, event, names, to: &output)
     } else if hookShowsInternals {
       waitingFrees.append(
         WaitingFree(reference: reference, event: event, number: eventCount - 1, isList: false)
@@ -136,13 +145,25 @@ extension DMADebug {
   private mutating func reportNotAllocated(
     _ reference: Reference,
     _ event: DMAEvent,
-    _ names: TraceNames
+    _ names: TraceNames,
+    to output: inout EngineOutput
   ) {
-    report(.freeNotAllocated, event, device: reference.device, names: names, reference: reference)
+    report(
+      .freeNotAllocated,
+      event,
+      device: reference.device,
+      names: names,
+      reference: reference,
+      to: &output
+    )
   }
 
   /// The kernel's hook was hit from `check_unmap`: it found nothing for a free just before.
-  mutating func failedUnmapProved(_ hit: DMAEvent, _ names: TraceNames) {
+  mutating func failedUnmapProved(
+    _ hit: DMAEvent,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     let proved = waitingFrees.lastIndex { waiting in
       waiting.event.device == hit.device && waiting.reference.dmaAddress == hit.dmaAddress
         && !waiting.isList
@@ -164,7 +185,8 @@ extension DMADebug {
       device: hit.device,
       names: names,
       reference: waiting.reference,
-      number: waiting.number
+      number: waiting.number,
+      to: &output
     )
   }
 

@@ -19,6 +19,11 @@ struct AdoptedSegments: Sendable {
 
   var isEmpty: Bool { waiting.isEmpty }
 
+  /// Bytes of the segments that wait.
+  var storageBytes: Int {
+    waiting.values.reduce(waiting.storageBytes) { $0 + $1.slots.storageBytes }
+  }
+
   mutating func add(_ device: DeviceID, _ physical: UInt64, _ index: UInt32, _ sequence: UInt64) {
     waiting[AdoptedSegmentKey(device: device, physical: physical), default: Waiting()]
       .slots.append((index, sequence))
@@ -117,7 +122,6 @@ extension DMADebug {
       }
       devices[device].live += 1
       let index = table.insert(mapping)
-      if collectsChanges { noteAdded(index) }
       guard let physical = entry.physicalAddress else { continue }
       if mapping.type == .scatterGather {
         adoptedSegments.add(entry.device, physical, index, table[index].sequence)
@@ -158,16 +162,10 @@ extension DMADebug {
     }
   }
 
-  /// Makes changes of what is mapped already, for those who count from the first change on.
-  public mutating func noteLiveMappings() {
-    for index in table.inDumpOrder() { noteAdded(index) }
-  }
-
-  private mutating func noteAdded(_ index: UInt32) {
-    let mapping = table[index]
-    changes.append(
-      MappingChange(isAdded: true, index, mapping, physical: physicalAddress(of: mapping))
-    )
+  /// Tells what is mapped already as changes, for those who count from the first change on.
+  public func noteLiveMappings(to output: inout EngineOutput) {
+    guard output.content.contains(.changes) else { return }
+    for index in table.inDumpOrder() { noteChange(true, index, to: &output) }
   }
 
   // MARK: Lists

@@ -3,7 +3,7 @@ extension DMADebug {
 
   /// `debug_dma_map_page`, `debug_dma_map_resource`, `debug_dma_map_phys`.
   @inline(__always)
-  mutating func mapSingle(_ event: DMAEvent, _ names: TraceNames) {
+  mutating func mapSingle(_ event: DMAEvent, _ names: TraceNames, to output: inout EngineOutput) {
     let generation = configuration.generation
     let isResource = event.kind == .mapResource || event.attributes.contains(.mmio)
     let hasFailed = event.dmaAddress == .max
@@ -23,21 +23,26 @@ extension DMADebug {
     // dma-debug itself asks for the map error here: an older unchecked entry becomes checked.
     let asksMapError = !isResource || generation.hasPhyType
     if asksMapError { mapping.flags.insert(.ownHitPending) }
-    guard takeEntry(event) else { return }
-    if layout != nil { checkArea(event, isResource: isResource, names) }
-    insert(mapping, event, names, asksMapError: asksMapError)
+    guard takeEntry(event, to: &output) else { return }
+    if layout != nil { checkArea(event, isResource: isResource, names, to: &output) }
+    insert(mapping, event, names, asksMapError: asksMapError, to: &output)
   }
 
   // MARK: Scatterlists
 
   /// `debug_dma_map_sg`: an entry for each segment.
-  mutating func mapSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+  mutating func mapSG(
+    _ event: DMAEvent,
+    _ batch: EventBatch,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     guard event.mappedEntries > 0 else { return }
     let list = lists.insert(event, batch)
     let listed = Int(lists[list].listedSegments)
     let physicalCount = Int(event.physicalCount)
     let device = state(of: event.device)
-    if layout != nil { checkAreas(event, batch, names) }
+    if layout != nil { checkAreas(event, batch, names, to: &output) }
     var live: UInt32 = 0
     for segment in 0..<listed {
       var mapping = newMapping(event)
@@ -56,16 +61,16 @@ extension DMADebug {
           noteAddressing(device, dma: mapping.dmaAddress, physical: mapping.physicalAddress)
         }
       }
-      guard takeEntry(event) else { break }
-      checkSGSegment(mapping, event, names)
-      insert(mapping, event, names)
+      guard takeEntry(event, to: &output) else { break }
+      checkSGSegment(mapping, event, names, to: &output)
+      insert(mapping, event, names, to: &output)
       live += 1
     }
     var hidden: UInt32 = 0
     if event.flags.contains(.truncated), !isDisabled {
       // A list that claims more is not one that a machine could map: it must not hold up the rest.
       let claimed = min(event.mappedEntries - UInt32(listed), Self.maximumHidden)
-      while hidden < claimed, takeEntry(event) { hidden += 1 }
+      while hidden < claimed, takeEntry(event, to: &output) { hidden += 1 }
       devices[device].hidden += hidden
     }
     lists.setEntries(list, live: live, hidden: hidden)
@@ -77,7 +82,12 @@ extension DMADebug {
   private static let maximumHidden: UInt32 = 1 << 16
 
   /// `debug_dma_unmap_sg`. The trace gives the pages; the segments are those of the mapped list.
-  mutating func unmapSG(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+  mutating func unmapSG(
+    _ event: DMAEvent,
+    _ batch: EventBatch,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     guard event.physicalCount > 0 || event.flags.contains(.truncated) else { return }
     var found = lists.find(event, batch)
     if !adoptedSegments.isEmpty, found.map({ lists[$0].hasEnded }) ?? true,
@@ -129,7 +139,7 @@ extension DMADebug {
       if segment == 0 {
         mappedEntries = table.findExact(reference).map { table[$0].sgMappedEntries } ?? 0
       }
-      checkUnmap(reference, event, names)
+      checkUnmap(reference, event, names, to: &output)
     }
     if sharing.bufferEvents > 0 { sharing.unlink(list) }
     let hidden = lists.chosen(list)
@@ -140,7 +150,7 @@ extension DMADebug {
   // MARK: Allocations
 
   /// `debug_dma_alloc_coherent`, `debug_dma_alloc_pages`.
-  mutating func allocate(_ event: DMAEvent, _ names: TraceNames) {
+  mutating func allocate(_ event: DMAEvent, _ names: TraceNames, to output: inout EngineOutput) {
     let isCoherent = event.kind == .alloc
     let isHashed = event.flags.contains(.hashedPointer)
     guard event.address != 0, isMemory(event.address, isHashed: isHashed) else { return }
@@ -172,7 +182,7 @@ extension DMADebug {
         if hookSeen { mapping.flags.insert(.hookWitnessed) }
       }
     }
-    add(mapping, event, names, asksMapError: mapping.mapError == .notChecked)
+    add(mapping, event, names, asksMapError: mapping.mapError == .notChecked, to: &output)
   }
 
   /// What kernels call the pages of `dma_alloc_pages`.
@@ -182,7 +192,7 @@ extension DMADebug {
   }
 
   /// `debug_dma_free_coherent`, `debug_dma_free_pages`.
-  mutating func free(_ event: DMAEvent, _ names: TraceNames) {
+  mutating func free(_ event: DMAEvent, _ names: TraceNames, to output: inout EngineOutput) {
     let isHashed = event.flags.contains(.hashedPointer)
     guard event.address != 0, isMemory(event.address, isHashed: isHashed) else { return }
     let isCoherent = event.kind == .free
@@ -195,11 +205,16 @@ extension DMADebug {
       attributes: event.attributes,
       cpuAddress: event.address
     )
-    checkUnmap(reference, event, names)
+    checkUnmap(reference, event, names, to: &output)
   }
 
   /// `debug_dma_map_sg` for `dma_alloc_noncontiguous`: one segment, however many pages.
-  mutating func allocateSGTable(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+  mutating func allocateSGTable(
+    _ event: DMAEvent,
+    _ batch: EventBatch,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     let device = state(of: event.device)
     var mapping = newMapping(event)
     mapping.dmaAddress = event.dmaAddress
@@ -214,11 +229,11 @@ extension DMADebug {
       mapping.flags = .physicalKnown
       noteAddressing(device, dma: event.dmaAddress, physical: mapping.physicalAddress)
     }
-    add(mapping, event, names)
+    add(mapping, event, names, to: &output)
   }
 
   /// `debug_dma_unmap_sg` for `dma_free_noncontiguous`.
-  mutating func freeSGTable(_ event: DMAEvent, _ names: TraceNames) {
+  mutating func freeSGTable(_ event: DMAEvent, _ names: TraceNames, to output: inout EngineOutput) {
     let requested = max(event.physicalCount, event.requestedEntries)
     if !adoptedSegments.isEmpty {
       learnCounts(ofFree: event, size: Self.pageAligned(event.size), requested: requested)
@@ -233,14 +248,14 @@ extension DMADebug {
       sgCallEntries: requested
     )
     let mappedEntries = table.findExact(reference).map { table[$0].sgMappedEntries } ?? 0
-    checkUnmap(reference, event, names)
+    checkUnmap(reference, event, names, to: &output)
     // Without an entry, or with one of a longer list, the kernel goes on through the table, whose
     // other segments were never mapped.
     if mappedEntries == 0, !knowsOrigin(of: event.device) { return }
     let limit = mappedEntries == 0 ? requested : min(requested, mappedEntries)
     reference.dmaAddress = .max
     reference.size = 0
-    for _ in 1..<max(limit, 1) { checkUnmap(reference, event, names) }
+    for _ in 1..<max(limit, 1) { checkUnmap(reference, event, names, to: &output) }
   }
 
   private static func pageAligned(_ size: UInt64) -> UInt64 {
@@ -269,33 +284,43 @@ extension DMADebug {
     _ mapping: Mapping,
     _ event: DMAEvent,
     _ names: TraceNames,
-    asksMapError: Bool = false
+    asksMapError: Bool = false,
+    to output: inout EngineOutput
   ) {
-    guard takeEntry(event) else { return }
-    insert(mapping, event, names, asksMapError: asksMapError)
+    guard takeEntry(event, to: &output) else { return }
+    insert(mapping, event, names, asksMapError: asksMapError, to: &output)
   }
 
   /// `dma_entry_alloc`.
   @inline(__always)
-  mutating func takeEntry(_ event: DMAEvent) -> Bool {
+  mutating func takeEntry(_ event: DMAEvent, to output: inout EngineOutput) -> Bool {
     if isDisabled { return false }
     let outcome = pool.take()
     if case .taken = outcome { return true }
-    return poolWasEmpty(outcome, event)
+    return poolWasEmpty(outcome, event, to: &output)
   }
 
   @inline(never)
-  private mutating func poolWasEmpty(_ outcome: EntryPool.Outcome, _ event: DMAEvent) -> Bool {
+  private mutating func poolWasEmpty(
+    _ outcome: EntryPool.Outcome,
+    _ event: DMAEvent,
+    to output: inout EngineOutput
+  ) -> Bool {
     switch outcome {
     case .taken: break
     case .grown(let total, let message):
       if message {
-        log(.poolGrown, event, value: UInt64(total))
-        reports[reports.count - 1].base = UInt64(pool.requested)
+        log(
+          .poolGrown,
+          event,
+          value: UInt64(total),
+          base: UInt64(pool.requested),
+          to: &output
+        )
       }
     case .outOfMemory:
       isDisabled = true
-      log(.outOfMemory, event)
+      log(.outOfMemory, event, to: &output)
       return false
     }
     return true
@@ -307,13 +332,14 @@ extension DMADebug {
     _ mapping: Mapping,
     _ event: DMAEvent,
     _ names: TraceNames,
-    asksMapError: Bool = false
+    asksMapError: Bool = false,
+    to output: inout EngineOutput
   ) {
     let device = state(of: mapping.device)
     devices[device].live += 1
     let isTracked = mapping.direction != .toDevice
     let index = table.insert(mapping, asksMapError: asksMapError)
-    if collectsChanges { noteChange(true, index) }
+    if output.content.contains(.changes) { noteChange(true, index, to: &output) }
     guard isTracked else { return }
     guard let physical = physicalAddress(of: mapping) else {
       details[ownDetails(device)].untracked.append((index, table[index].sequence))
@@ -322,7 +348,7 @@ extension DMADebug {
     // Freeing must find the cacheline even when the address becomes doubtful later.
     table[index].physicalAddress = physical
     table[index].flags.insert(.tracked)
-    track(index, physical, event, names)
+    track(index, physical, event, names, to: &output)
   }
 
   /// `active_cacheline_insert` and what `add_dma_entry` makes of it.
@@ -331,7 +357,8 @@ extension DMADebug {
     _ index: UInt32,
     _ physical: UInt64,
     _ event: DMAEvent,
-    _ names: TraceNames
+    _ names: TraceNames,
+    to output: inout EngineOutput
   ) {
     let generation = configuration.generation
     let attributes = table[index].attributes
@@ -343,8 +370,7 @@ extension DMADebug {
     else { return }
     if exceeded, !intended, !hasLoggedExceededOverlap {
       hasLoggedExceededOverlap = true
-      log(.exceededOverlap, event, value: number)
-      reports[reports.count - 1].mapping = table[index]
+      log(.exceededOverlap, event, value: number, mapping: table[index], to: &output)
     }
     if attributes.contains(.skipCPUSync) { return }
     if intended && firstIntended { return }
@@ -359,14 +385,15 @@ extension DMADebug {
       device: event.device,
       names: names,
       mapping: table[index],
-      value: number
+      value: number,
+      to: &output
     )
   }
 
   /// `dma_entry_free` after `hash_bucket_del`.
   @inline(__always)
-  mutating func removeEntry(_ index: UInt32) {
-    if collectsChanges { noteChange(false, index) }
+  mutating func removeEntry(_ index: UInt32, to output: inout EngineOutput) {
+    if output.content.contains(.changes) { noteChange(false, index, to: &output) }
     if table.entries[Int(index)].flags.contains(.tracked) {
       cachelines.remove(CachelineTracker.number(table.entries[Int(index)].physicalAddress))
     }
@@ -462,9 +489,11 @@ extension DMADebug {
     }
   }
 
-  private mutating func noteChange(_ isAdded: Bool, _ index: UInt32) {
+  /// Tells what happened to the mapping in a slot.
+  @inline(__always)
+  func noteChange(_ isAdded: Bool, _ index: UInt32, to output: inout EngineOutput) {
     let mapping = table[index]
-    changes.append(
+    output.add(
       MappingChange(isAdded: isAdded, index, mapping, physical: physicalAddress(of: mapping))
     )
   }

@@ -1,42 +1,3 @@
-/// A mapping that came or went.
-public struct MappingChange: Sendable, BitwiseCopyable {
-  public var isAdded: Bool
-  /// It comes from a saved dump: nothing is known of its map.
-  public var isAdopted: Bool
-  public var device: DeviceID
-  /// The call stack of the map, a number into ``TraceNames/stacks``.
-  public var stack: UInt32
-  /// Bytes.
-  public var size: UInt64
-  /// When it was mapped.
-  public var time: UInt64
-  /// Where it is in the table (``DMADebug/withMappings(_:)``). One that went can still be read
-  /// there, but for its sequence, until the next one comes.
-  public var slot: UInt32
-  public var type: MappingType
-  public var direction: Direction
-  public var attributes: DMAAttributes
-  public var dmaAddress: UInt64
-  /// `nil` when the trace does not give it.
-  public var physicalAddress: UInt64?
-
-  @inline(__always)
-  init(isAdded: Bool, _ slot: UInt32, _ mapping: Mapping, physical: UInt64?) {
-    self.isAdded = isAdded
-    isAdopted = mapping.isAdopted
-    self.slot = slot
-    type = mapping.type
-    direction = mapping.direction
-    attributes = mapping.attributes
-    dmaAddress = mapping.dmaAddress
-    physicalAddress = physical
-    device = mapping.device
-    stack = mapping.stack
-    size = mapping.size
-    time = mapping.time
-  }
-}
-
 /// The machine: a user-space twin of the kernel's dma-debug.
 ///
 /// A value. A copy is a checkpoint, from which the same events lead to the same state. Applying an
@@ -69,11 +30,6 @@ public struct DMADebug: Sendable {
   public internal(set) var numErrors: UInt32
   var hasLoggedExceededOverlap = false
 
-  /// Reports since the last call of ``takeReports(_:)``.
-  var reports: [Report] = []
-  /// Keeps what is added to and removed from the live mappings for ``drainChanges(_:)``.
-  public var collectsChanges = false
-  var changes: [MappingChange] = []
   /// Events applied so far.
   public internal(set) var eventCount: UInt64 = 0
   public internal(set) var undecided = Undecided()
@@ -209,38 +165,23 @@ public struct DMADebug: Sendable {
     return dmaAddress
   }
 
-  /// Moves the reports since the last call to `sink`.
-  public mutating func takeReports(_ sink: inout [Report]) {
-    if reports.isEmpty { return }
-    sink.append(contentsOf: reports)
-    reports.removeAll(keepingCapacity: true)
-  }
-
-  /// Whether there are reports to take.
-  public var hasReports: Bool { !reports.isEmpty }
-
-  /// Whether there are changes to take.
-  public var hasChanges: Bool { !changes.isEmpty }
-
-  /// Gives up what was mapped and freed since the last call.
-  @inline(__always)
-  public mutating func drainChanges(_ body: (MappingChange) -> Void) {
-    for change in changes { body(change) }
-    changes.removeAll(keepingCapacity: true)
-  }
-
   /// The sequence number that the next mapping will get.
   public var nextSequence: UInt64 { table.nextSequence }
 
   /// Grows with everything that is mapped or freed.
   public var changeCount: UInt64 { 2 * table.nextSequence - UInt64(table.count) }
 
-  /// Bytes that a copy takes when everything in it has changed, about.
-  public var approximateBytes: Int {
-    table.entries.count * (MemoryLayout<Mapping>.stride + 48) + cachelines.approximateBytes
-      + lists.approximateBytes + sharing.approximateBytes
-      + devices.count * MemoryLayout<DeviceState>.stride
-      + details.count * MemoryLayout<DeviceDetails>.stride + (1 << 12)
+  /// Bytes that a copy takes once everything in the original has changed.
+  public var storageBytes: Int {
+    let tables =
+      table.storageBytes + cachelines.storageBytes + lists.storageBytes
+      + adoptedSegments.storageBytes + directMap.storageBytes + sharing.storageBytes
+    let deviceBytes =
+      devices.storageBytes
+      + details.reduce(details.storageBytes) { $0 + $1.untracked.storageBytes }
+    let queues =
+      waitingFrees.storageBytes + leavingDevices.storageBytes
+    return tables + deviceBytes + queues + MemoryLayout<DMADebug>.stride
   }
 
   // MARK: Before the first event
@@ -270,13 +211,16 @@ public struct DMADebug: Sendable {
   /// A line of a device table in the trace itself; the driver comes with its probe.
   private mutating func describe(_ event: DMAEvent, _ names: TraceNames) {
     let index = state(of: event.device)
-    if event.driver != .unknown { devices[index].bus = event.driver }
-    guard event.size != 0 || event.dmaAddress != 0 || event.address != 0 else { return }
+    if event.bus != .unknown { devices[index].bus = event.bus }
+    guard event.maximumSegmentSize != 0 || event.segmentBoundary != 0 || event.maskBits != 0
+    else { return }
     let details = ownDetails(index)
-    if event.size != 0 { self.details[details].maximumSegmentSize = event.size }
-    if event.dmaAddress != 0 { self.details[details].segmentBoundary = event.dmaAddress }
-    if event.address != 0 {
-      self.details[details].mask = event.address >= 64 ? .max : 1 << event.address - 1
+    if event.maximumSegmentSize != 0 {
+      self.details[details].maximumSegmentSize = event.maximumSegmentSize
+    }
+    if event.segmentBoundary != 0 { self.details[details].segmentBoundary = event.segmentBoundary }
+    if event.maskBits != 0 {
+      self.details[details].mask = event.maskBits >= 64 ? .max : 1 << event.maskBits - 1
     }
   }
 
@@ -303,63 +247,84 @@ public struct DMADebug: Sendable {
 
   // MARK: Events
 
-  /// Applies one event of a batch.
+  /// Applies one event of a batch for those who want the state only.
   public mutating func apply(_ event: DMAEvent, in batch: EventBatch, names: TraceNames) {
+    var output = EngineOutput([])
+    apply(event, in: batch, names: names, to: &output)
+  }
+
+  /// Applies one event of a batch, and adds what comes of it to an output.
+  public mutating func apply(
+    _ event: DMAEvent,
+    in batch: EventBatch,
+    names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     eventCount += 1
-    if !leavingDevices.isEmpty { finishLeaving(before: event, names) }
+    if !leavingDevices.isEmpty { finishLeaving(before: event, names, to: &output) }
     if !waitingFrees.isEmpty { expireWaiting() }
     switch event.kind {
     case .driverProbe: driverProbe(event, names)
-    case .busNotify: busNotify(event, names)
+    case .busNotify: busNotify(event, names, to: &output)
     case .driverUnbind: driverUnbind(event)
     case .lost: eventsLost()
     case .deviceDescription: describe(event, names)
     default:
       if isDisabled {
-        if event.kind == .marker { marker(event, batch, names) }
-        if event.kind.isSharing { share(event) }
+        if event.kind == .marker { marker(event, batch, names, to: &output) }
+        if event.kind.isSharing { share(event, to: &output) }
         return
       }
-      applyCall(event, batch, names)
+      applyCall(event, batch, names, to: &output)
     }
   }
 
   // Calls that pass an event are inlined on the way of the common kinds: an event is 112 bytes,
   // and copying it at each level was half the cost of a map.
   @inline(__always)
-  private mutating func applyCall(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+  private mutating func applyCall(
+    _ event: DMAEvent,
+    _ batch: EventBatch,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     switch event.kind {
-    case .mapPage, .mapResource, .mapPhys: mapSingle(event, names)
-    case .unmapPage, .unmapResource, .unmapPhys: unmapSingle(event, names)
-    case .mapSG: mapSG(event, batch, names)
-    case .unmapSG: unmapSG(event, batch, names)
-    case .alloc, .allocPages: allocate(event, names)
-    case .free, .freePages: free(event, names)
-    case .allocSGTable: allocateSGTable(event, batch, names)
-    case .freeSGTable: freeSGTable(event, names)
-    case .syncSingleForCPU, .syncSingleForDevice: syncSingle(event, names)
-    case .syncSGForCPU, .syncSGForDevice: syncSG(event, batch, names)
-    case .mappingError: mappingErrorHook(event, names)
-    case .marker: marker(event, batch, names)
-    case .mapSingleCheck: checkMapSingle(event, names)
-    default: if event.kind.isSharing { share(event) }
+    case .mapPage, .mapResource, .mapPhys: mapSingle(event, names, to: &output)
+    case .unmapPage, .unmapResource, .unmapPhys: unmapSingle(event, names, to: &output)
+    case .mapSG: mapSG(event, batch, names, to: &output)
+    case .unmapSG: unmapSG(event, batch, names, to: &output)
+    case .alloc, .allocPages: allocate(event, names, to: &output)
+    case .free, .freePages: free(event, names, to: &output)
+    case .allocSGTable: allocateSGTable(event, batch, names, to: &output)
+    case .freeSGTable: freeSGTable(event, names, to: &output)
+    case .syncSingleForCPU, .syncSingleForDevice: syncSingle(event, names, to: &output)
+    case .syncSGForCPU, .syncSGForDevice: syncSG(event, batch, names, to: &output)
+    case .mappingError: mappingErrorHook(event, names, to: &output)
+    case .marker: marker(event, batch, names, to: &output)
+    case .mapSingleCheck: checkMapSingle(event, names, to: &output)
+    default: if event.kind.isSharing { share(event, to: &output) }
     }
   }
 
   /// Ends the stream: what waits for proof stays undecided, what is being released is released.
-  public mutating func finish(names: TraceNames) {
+  public mutating func finish(names: TraceNames, to output: inout EngineOutput) {
     for waiting in waitingFrees { countUndecided(waiting) }
     waitingFrees.removeAll()
     let leaving = leavingDevices
     leavingDevices.removeAll()
     for device in leaving {
-      released(device.event.device, device.event, number: device.number, names)
+      released(device.event.device, device.event, number: device.number, names, to: &output)
     }
-    if !sharing.isEmpty { sharing.finish(lists: lists) }
+    if !sharing.isEmpty { sharing.finish(lists: lists, to: &output.incidentLog) }
   }
 
   /// A marker of user space may write a virtual file: `dma-api: write FILE VALUE`.
-  private mutating func marker(_ event: DMAEvent, _ batch: EventBatch, _ names: TraceNames) {
+  private mutating func marker(
+    _ event: DMAEvent,
+    _ batch: EventBatch,
+    _ names: TraceNames,
+    to output: inout EngineOutput
+  ) {
     let text = batch.markerText(event)
     if text.starts(with: Self.layoutMarker) {
       learn(KernelLayout(text.dropFirst(Self.layoutMarker.count)))
@@ -372,7 +337,7 @@ public struct DMADebug: Sendable {
       refusedWrites += 1
       return
     }
-    let outcome = write(name, rest.dropFirst(file.count + 1), event: event)
+    let outcome = write(name, rest.dropFirst(file.count + 1), event: event, to: &output)
     if outcome != nil { refusedWrites += 1 }
   }
 
@@ -397,7 +362,8 @@ public struct DMADebug: Sendable {
     mapping: Mapping? = nil,
     value: UInt64 = 0,
     freedPhysical: UInt64? = nil,
-    number: UInt64? = nil
+    number: UInt64? = nil,
+    to output: inout EngineOutput
   ) {
     if let mapping, mapping.sequence < lossSequence {
       // An entry from before a loss may be a ghost.
@@ -405,6 +371,9 @@ public struct DMADebug: Sendable {
       return
     }
     errorCount &+= 1
+    let hasTurn = allErrors != 0 || numErrors > 0
+    if allErrors == 0, numErrors > 0 { numErrors -= 1 }
+    guard output.content.contains(.reports) else { return }
     var report = Report(kind, event: event)
     report.eventNumber = number ?? eventCount - 1
     report.device = device
@@ -414,21 +383,31 @@ public struct DMADebug: Sendable {
     report.mappedPhysical = mapping.flatMap { physicalAddress(of: $0) }
     report.freedPhysical = freedPhysical
     report.value = value
-    report.isPrinted = passesFilter(device, names) && (allErrors != 0 || numErrors > 0)
-    if allErrors == 0, numErrors > 0 { numErrors -= 1 }
-    reports.append(report)
+    report.isPrinted = hasTurn && passesFilter(device, names)
+    output.add(report)
   }
 
   /// A line of the log that is no error.
-  mutating func log(_ kind: Report.Kind, _ event: DMAEvent, value: UInt64 = 0, text: [UInt8] = []) {
+  func log(
+    _ kind: Report.Kind,
+    _ event: DMAEvent,
+    value: UInt64 = 0,
+    base: UInt64 = 0,
+    mapping: Mapping? = nil,
+    text: [UInt8] = [],
+    to output: inout EngineOutput
+  ) {
+    guard output.content.contains(.reports) else { return }
     var report = Report(kind, event: event)
     report.eventNumber = eventCount == 0 ? 0 : eventCount - 1
     report.isPrinted = true
     report.value = value
+    report.base = base
+    report.mapping = mapping
     report.text = text
     report.device = event.device
     report.driver = driver(of: event.device)
-    reports.append(report)
+    output.add(report)
   }
 
   private func passesFilter(_ device: DeviceID, _ names: TraceNames) -> Bool {

@@ -64,21 +64,3 @@ public struct EngineView {
     try address.pointee.withMappings(body)
   }
 }
-
-extension DMADebug {
-  /// Moves all that came of events since the last call to the ends of lists.
-  ///
-  /// - Returns: Whether there was anything.
-  public mutating func takeOutput(
-    changes: inout [MappingChange],
-    reports: inout [Report],
-    incidents: inout [SharingIncident]
-  ) -> Bool {
-    let hasIncidents = sharing.hasIncidents
-    if self.changes.isEmpty, self.reports.isEmpty, !hasIncidents { return false }
-    drainChanges { changes.append($0) }
-    takeReports(&reports)
-    if hasIncidents { incidents += takeIncidents() }
-    return true
-  }
-}

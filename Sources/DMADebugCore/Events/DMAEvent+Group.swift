@@ -1,4 +1,8 @@
 extension DMAEvent.Kind {
+  /// Whether it is an event of the `dma:` system: a call into the DMA-API, with direction and attributes.
+  @inlinable
+  public var isCall: Bool { rawValue <= Self.syncSGForDevice.rawValue }
+
   /// Whether it is about a dma-buf and has a tracepoint since 7.0. What else there is of buffers
   /// comes from probes.
   public var hasBufferTracepoint: Bool {

@@ -78,4 +78,24 @@ extension DMAEvent.Kind {
     case .channelRelease: "dma_release_channel"
     }
   }
+
+  /// Other names under which tracers show it: functions that a probe stands on, and those of other
+  /// kernels.
+  public var aliases: [String] {
+    switch self {
+    case .mappingError: ["debug_dma_mapping_error"]
+    case .mapSingleCheck: ["debug_dma_map_single"]
+    case .busNotify: ["dma_debug_device_change"]
+    case .driverProbe: ["really_probe"]
+    case .driverUnbind: ["device_unbind_cleanup"]
+    case .bufferMoveNotify: ["dma_buf_invalidate_mappings"]
+    case .bufferKmap: ["dma_buf_kmap_atomic"]
+    case .bufferKunmap: ["dma_buf_kunmap_atomic"]
+    case .channelTerminate: ["dmaengine_terminate_sync", "dmaengine_terminate_async"]
+    default: []
+    }
+  }
+
+  /// All names under which tracers show it.
+  public var spellings: [String] { [name] + aliases }
 }

@@ -234,6 +234,9 @@ public struct EventBatch: Sendable {
     text.removeAll(keepingCapacity: true)
   }
 
+  /// Bytes that it takes, spare room included.
+  package var storageBytes: Int { events.storageBytes + payload.storageBytes + text.storageBytes }
+
   /// The DMA address of segment `index` of an sg event.
   @inlinable
   public func segmentAddress(_ event: DMAEvent, _ index: Int) -> UInt64 {

@@ -9,6 +9,10 @@ public enum MappingType: UInt8, Sendable, CaseIterable, BitwiseCopyable {
   case noncoherent
   case phy
 
+  /// Whether it is of memory that the driver has, not of memory that the DMA-API allocated for it.
+  @inlinable
+  public var isStreaming: Bool { self != .coherent && self != .noncoherent }
+
   /// The name that dma-debug prints.
   public var kernelName: StaticString {
     switch self {

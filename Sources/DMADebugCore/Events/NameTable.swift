@@ -2,12 +2,14 @@
 ///
 /// Device, driver, task and symbol names arrive with every event; they are compared and stored as
 /// numbers. Names are only ever added, so a number stays valid for every copy of the engine that
-/// was made later or earlier. The table is bounded: see ``maximumCount``.
+/// was made later or earlier. The table is bounded: see ``maximumCount`` and ``maximumBytes``.
 public struct NameTable: Sendable {
   /// The longest name that is kept, in bytes; the rest is cut off.
   public static let maximumLength = 4096
   /// The most names that are kept; later ones all become ``overflow``.
   public static let maximumCount = 1 << 20
+  /// The most bytes of names that are kept, for a capture that invents long ones.
+  public static let maximumBytes = 64 << 20
   /// The number of the name that stands for "unknown", printed `?`.
   public static let unknown: UInt32 = 0
   /// The number that names get when the table is full.
@@ -19,8 +21,11 @@ public struct NameTable: Sendable {
   private var slots: [UInt32]
   private var mask: Int
   private let seed: UInt64
+  private let maximumBytes: Int
 
-  public init() {
+  /// - Parameter maximumBytes: of all names together.
+  public init(maximumBytes: Int = maximumBytes) {
+    self.maximumBytes = maximumBytes
     slots = Array(repeating: 0, count: 64)
     mask = 63
     var generator = SystemRandomNumberGenerator()
@@ -50,7 +55,7 @@ public struct NameTable: Sendable {
       if equals(number, name) { return number }
       slot = (slot + 1) & mask
     }
-    if count >= Self.maximumCount || bytes.count + length > Int(UInt32.max) {
+    if count >= Self.maximumCount || bytes.count + length > maximumBytes {
       return Self.overflow
     }
     let number = UInt32(count)

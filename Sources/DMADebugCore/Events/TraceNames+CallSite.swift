@@ -1,11 +1,4 @@
 extension TraceNames {
-  /// The function that called into the DMA-API: from the stack, else the caller of the map-error
-  /// check, which drivers make right after the map.
-  public func mapSite(of mapping: Mapping) -> String? {
-    if let frame = callSite(stack: mapping.stack) { return frame }
-    return mapping.site == NameTable.unknown ? nil : symbols.string(mapping.site)
-  }
-
   /// The innermost function of a stack that is not part of the DMA-API or the tracer.
   public func callSite(stack: UInt32) -> String? {
     for frame in stacks[stack] {

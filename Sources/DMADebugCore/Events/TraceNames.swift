@@ -26,8 +26,8 @@ public struct DriverID: Hashable, Sendable, BitwiseCopyable {
 
 /// The names that occur in a trace, as the reader met them.
 ///
-/// Readers add to it, everybody else reads. It only grows, so it is kept beside the engine and not
-/// inside it: a checkpoint of the engine stays small.
+/// Readers add to it, everybody else reads. It only grows, up to the bounds of each table, so it is
+/// kept beside the engine and not inside it: a checkpoint of the engine stays small.
 public struct TraceNames: Sendable {
   /// Device names as `dev_name()` gives them.
   public var devices = NameTable()
@@ -46,6 +46,9 @@ public struct TraceNames: Sendable {
   /// Call stacks.
   public var stacks = StackTable()
 
+  /// Those that nothing was added to, for places that keep no names.
+  package static let none = TraceNames()
+
   public init() {
     let pci = drivers.intern("pci")
     assert(pci == DriverID.pci.rawValue)
@@ -58,8 +61,11 @@ public struct StackTable: Sendable {
   public static let none: UInt32 = 0
   /// The most frames that are kept of a stack.
   public static let maximumDepth = 64
-  /// The most stacks that are kept; a later new one becomes ``none``.
-  public static let maximumCount = 1 << 20
+  /// The most stacks that are kept; a later new one becomes ``none``. Statistics and the linter keep a
+  /// history of each, so it is far less than names may be; kernels map from some thousand stacks.
+  public static let maximumCount = 1 << 17
+  /// The most frames that are kept of all stacks together; a new stack beyond them becomes ``none``.
+  public static let maximumFrames = 1 << 22
 
   private var frames: [UInt32] = []
   private var starts: [UInt32] = [0, 0]
@@ -85,7 +91,9 @@ public struct StackTable: Sendable {
       if self[slots[slot]].elementsEqual(stack) { return slots[slot] }
       slot = (slot + 1) & (slots.count - 1)
     }
-    guard count < Self.maximumCount else { return Self.none }
+    guard count < Self.maximumCount, frames.count + stack.count <= Self.maximumFrames else {
+      return Self.none
+    }
     let number = UInt32(count)
     frames.append(contentsOf: stack)
     starts.append(UInt32(frames.count))

@@ -26,15 +26,13 @@ extension DMADebug {
 
   /// Writes a virtual file, as `echo -n VALUE >FILE` would.
   ///
+  /// - Parameter event: the marker that says so, if there is one.
   /// - Returns: Why the kernel refuses, or `nil` when it does not.
-  public mutating func write(_ file: VirtualFile, _ value: some Collection<UInt8>) -> WriteError? {
-    write(file, value, event: DMAEvent(.marker))
-  }
-
-  mutating func write(
+  public mutating func write(
     _ file: VirtualFile,
     _ value: some Collection<UInt8>,
-    event: DMAEvent
+    event: DMAEvent = DMAEvent(.marker),
+    to output: inout EngineOutput
   ) -> WriteError? {
     switch file {
     case .allErrors, .numErrors:
@@ -46,8 +44,8 @@ extension DMADebug {
     case .driverFilter:
       switch filter.write(value) {
       case .nothing: break
-      case .enabled: log(.filterEnabled, event, text: filter.name)
-      case .disabled: log(.filterDisabled, event)
+      case .enabled: log(.filterEnabled, event, text: filter.name, to: &output)
+      case .disabled: log(.filterDisabled, event, to: &output)
       }
     // The counters have a write operation that says no, the others have none.
     case .errorCount, .minFreeEntries, .nrTotalEntries, .numFreeEntries: return .permissionDenied

@@ -86,14 +86,26 @@ public struct Undecided: Sendable, Equatable {
 
   public init() {}
 
-  /// Every reason: its name in machine output, and its count.
-  public var reasons: [(name: String, count: UInt64)] {
-    [
-      ("unknown_frees", unknownFrees), ("unknown_lists", unknownLists),
-      ("unknown_syncs", unknownSyncs), ("unseen_checks", unseenChecks),
-      ("after_loss", afterLoss),
-    ]
+  /// Why something stays undecided; the raw value is its name in machine output.
+  public enum Reason: String, Sendable, CaseIterable {
+    case unknownFrees = "unknown_frees"
+    case unknownLists = "unknown_lists"
+    case unknownSyncs = "unknown_syncs"
+    case unseenChecks = "unseen_checks"
+    case afterLoss = "after_loss"
   }
 
-  public var total: UInt64 { reasons.reduce(0) { $0 + $1.count } }
+  /// How often a reason applied.
+  public subscript(_ reason: Reason) -> UInt64 {
+    switch reason {
+    case .unknownFrees: unknownFrees
+    case .unknownLists: unknownLists
+    case .unknownSyncs: unknownSyncs
+    case .unseenChecks: unseenChecks
+    case .afterLoss: afterLoss
+    }
+  }
+
+  /// The sum of all reasons.
+  public var total: UInt64 { Reason.allCases.reduce(0) { $0 + self[$1] } }
 }

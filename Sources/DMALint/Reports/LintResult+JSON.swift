@@ -45,7 +45,7 @@ extension LintResult {
       json.pair("malformed_lines", summary.malformedLines)
       json.key("undecided")
       json.object { json in
-        for reason in undecided.reasons { json.pair(reason.name, reason.count) }
+        for reason in Undecided.Reason.allCases { json.pair(reason.rawValue, undecided[reason]) }
       }
     }
   }

@@ -42,6 +42,9 @@ struct DMA212: Check {
   /// The most buffers that are held at once and watched.
   private static let maximumHeld = 1 << 16
 
+  /// The most exporters whose buffers are counted.
+  private static let maximumHistories = 1 << 12
+
   /// Buffers that are held for sure: their exporter, and when that began.
   private var held: [UInt64: (exporter: UInt32, event: DMAEvent)] = [:]
   private var histories: [UInt32: SiteHistory] = [:]
@@ -55,6 +58,7 @@ struct DMA212: Check {
     let isHeld = buffer?.isHeld ?? false
     if isHeld, held[event.address] == nil, held.count < Self.maximumHeld {
       let exporter = buffer?.exporter ?? NameTable.unknown
+      guard histories.count < Self.maximumHistories || histories[exporter] != nil else { return }
       held[event.address] = (exporter, event)
       histories[exporter, default: SiteHistory()].map(event.time)
     } else if !isHeld, let (exporter, first) = held.removeValue(forKey: event.address) {

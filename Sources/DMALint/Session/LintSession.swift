@@ -23,7 +23,6 @@ package struct LintSession {
   private var rules = RuleSet()
   private var context: LintContext
   private var collector: FindingCollector
-  var output = Output()
   /// What happened over time, for charts; `nil` when nobody asks.
   private var activity: Activity?
   /// A kernel log of the same run; `nil` without one.
@@ -66,15 +65,6 @@ package struct LintSession {
 
   // MARK: Events
 
-  /// What the engine says of one event.
-  package struct Output {
-    package var changes: [MappingChange] = []
-    package var reports: [Report] = []
-    package var incidents: [SharingIncident] = []
-
-    package init() {}
-  }
-
   /// Takes over what was mapped before the first event, of a saved dump: nothing is said of it.
   package mutating func adopt(_ changes: [MappingChange], _ state: LentState) {
     for change in changes { context.evidence.adopt(change, state) }
@@ -102,7 +92,7 @@ package struct LintSession {
   /// - Parameter output: What the engine says of it.
   package mutating func observe(
     _ event: DMAEvent,
-    _ output: borrowing Output,
+    _ output: EngineOutput,
     _ state: LentState
   ) {
     activity?.observe(event)
@@ -119,7 +109,7 @@ package struct LintSession {
   @inline(__always)
   private mutating func check(
     _ event: DMAEvent,
-    _ output: borrowing Output,
+    _ output: EngineOutput,
     _ state: LentState
   ) {
     if !output.reports.isEmpty { context.reports.append(contentsOf: output.reports) }
@@ -200,7 +190,7 @@ package struct LintSession {
   ///   - summary: What the reader says of the capture.
   ///   - origin: Why this kernel was mirrored.
   package mutating func finish(
-    _ output: borrowing Output,
+    _ output: EngineOutput,
     _ state: LentState,
     time: UInt64,
     _ summary: TraceSummary,

@@ -24,8 +24,10 @@ package struct MonitorSettings: Equatable {
   package var beginsAsTree = false
   /// Pictures in a second at most.
   var framesPerSecond = 30
-  /// Megabytes for checkpoints.
-  package var checkpointMegabytes = 512
+  /// Megabytes for all that is kept to go back in time. `--history` is the same setting.
+  package var checkpointMegabytes = Timeline.standardBudget >> 20
+  package var historyBytes: Int { checkpointMegabytes << 20 }
+  package static let checkpointRange = 16...65536
   /// Columns of the mappings view.
   var columns = MappingList.standardFields.map(\.rawValue)
   /// Keys that the user's file gives to actions.

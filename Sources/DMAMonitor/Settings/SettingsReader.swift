@@ -48,7 +48,7 @@ package struct SettingsReader {
         guard let columns = value.table else { throw file.error(key, nil, "is a table: [columns]") }
         try readColumns(columns, file)
       case "checkpoint_megabytes":
-        guard let number = value.int, (16...65536).contains(number) else {
+        guard let number = value.int, MonitorSettings.checkpointRange.contains(number) else {
           throw file.error(key, nil, "wants a number from 16 to 65536")
         }
         settings.checkpointMegabytes = number
@@ -72,6 +72,12 @@ package struct SettingsReader {
   package mutating func set(_ item: MonitorSettings.Item, _ value: String) -> Bool {
     origins[item.rawValue] = "command line"
     return settings.set(item, value)
+  }
+
+  /// Takes the megabytes of `--history`.
+  package mutating func set(checkpointMegabytes number: Int) {
+    settings.checkpointMegabytes = number
+    origins["checkpoint_megabytes"] = "command line"
   }
 
   private mutating func read(

@@ -192,7 +192,7 @@ package struct AddressEvidence {
     at address: UInt64,
     of device: DeviceID,
     _ engine: EngineView
-  ) -> SharingTracker.RangeContent? {
+  ) -> IOVARange.Content? {
     if let content = engine.sharing.rangeContent(device, at: address) { return content }
     let offsets = UInt64(1) << AddressIndex.pageShift - 1
     guard address & offsets == 0 else { return nil }

@@ -2,12 +2,6 @@ import DMADebugCore
 
 /// Ia and II: memory that is allocated for DMA.
 extension Machine {
-  /// What an allocation returns: where the CPU and where the device finds it.
-  public struct Allocation: Sendable, Equatable {
-    public var cpuAddress: UInt64
-    public var dmaAddress: UInt64
-  }
-
   /// Bytes that an allocation may have.
   private static let largestAllocation: UInt64 = 1 << 30
 

@@ -20,7 +20,7 @@ extension Machine {
   /// none, because its driver may be gone.
   private func safeEvent(_ kind: DMAEvent.Kind, _ fence: Fence) -> DMAEvent {
     var event = event(kind, fence)
-    if fence.isSignaled, options.generation.isAtLeast("6.17") {
+    if fence.isSignaled, options.generation.detachesSignaledFences {
       event.driver = DriverID(rawValue: names.drivers.intern("detached-driver"))
       event.site = names.timelines.intern("signaled-timeline")
     }

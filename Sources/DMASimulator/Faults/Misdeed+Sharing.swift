@@ -43,7 +43,7 @@ extension Misdeed {
     machine.dmaBufPut(attachment.buffer)
   }
 
-  private func locked<Value>(_ buffer: SharedBuffer, _ body: () -> Value) -> Value {
+  private func locked<Result>(_ buffer: SharedBuffer, _ body: () -> Result) -> Result {
     machine.dmaResvLock(buffer.reservation)
     defer { machine.dmaResvUnlock(buffer.reservation) }
     return body()

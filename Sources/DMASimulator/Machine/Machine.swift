@@ -45,12 +45,12 @@ public final class Machine {
   public let options: MachineOptions
   let memory: PhysicalMemory
   @exclusivity(unchecked) var pages: PageAllocator
-  @exclusivity(unchecked) private var slab: SlabAllocator
+  @exclusivity(unchecked) var slab: SlabAllocator
   @exclusivity(unchecked) var space = AddressSpace()
   let cache: CPUCache?
   @exclusivity(unchecked) var swiotlb: SWIOTLB?
   /// Of a confidential machine: pages that devices may see.
-  @exclusivity(unchecked) private var isShared: [Bool]
+  @exclusivity(unchecked) var isShared: [Bool]
   public internal(set) var devices: [Device] = []
   var random: SeededRandom
 
@@ -85,7 +85,7 @@ public final class Machine {
   public private(set) var kernelLog: [String] = []
   /// The fault whose consequences are being lived through.
   @exclusivity(unchecked) var currentFault: Int?
-  @exclusivity(unchecked) private var serial: UInt64 = 0
+  @exclusivity(unchecked) var serial: UInt64 = 0
   /// Shared buffers, fences, channels, and the interrupts that are to come.
   @exclusivity(unchecked) var sharing = SharingState()
   /// Whether the kernel has the tracepoints `dma_buf:*`.
@@ -104,7 +104,7 @@ public final class Machine {
     )
     isShared = options.isConfidential ? Array(repeating: false, count: memory.pageCount) : []
     random = SeededRandom(seed: options.seed)
-    hasBufferTracepoints = options.generation.isAtLeast("7.0")
+    hasBufferTracepoints = options.generation.hasBufferTracepoints
     for range in AddressSpace.reserved {
       memory.prepare(range.lowerBound, range.upperBound - range.lowerBound)
     }
@@ -319,311 +319,5 @@ public final class Machine {
       ($0.isBound ? $0.options.driver : $0.options.bus) + " " + $0.options.name + ": "
     }
     kernelLog.append((prefix ?? "") + text)
-  }
-
-  // MARK: Memory
-
-  /// A pattern that no transfer had before.
-  func nextPattern(_ device: Device?) -> Pattern {
-    serial += 1
-    return Pattern(owner: device?.index ?? 0xfffe, serial: serial)
-  }
-
-  /// `kmalloc()`: CPU address of at least `size` bytes, `nil` when there are none.
-  ///
-  /// - Parameter isLow: below 4 GiB (`GFP_DMA32`).
-  public func kmalloc(_ size: UInt64, isLow: Bool = false) -> UInt64? {
-    guard size > 0, let address = slab.allocate(size, isLow: isLow, &pages, memory) else {
-      return nil
-    }
-    return AddressSpace.direct(address)
-  }
-
-  /// `kfree()`; `size` is what was asked for.
-  public func kfree(_ address: UInt64, _ size: UInt64) {
-    slab.free(address - AddressSpace.directMap, size, &pages, memory)
-  }
-
-  /// `alloc_pages()`: physical address of 2^order pages.
-  func allocPages(order: Int, isLow: Bool = false) -> UInt64? {
-    pages.allocate(order: order, from: isLow ? [.dma32, .dma] : [.normal, .dma32, .dma])
-  }
-
-  /// Whether there is memory for a few buffers, below 4 GiB too.
-  var hasRoom: Bool {
-    for zone in [PageAllocator.Zone.dma32, .normal] {
-      guard let block = pages.allocate(order: 7, from: [zone, .dma]) else { return false }
-      pages.free(block, order: 7)
-    }
-    return true
-  }
-
-  func freePages(_ address: UInt64, order: Int) {
-    pages.free(address, order: order)
-  }
-
-  /// `vmalloc()`: whole pages, one behind the other for the CPU only.
-  func vmalloc(_ size: UInt64) -> UInt64? {
-    var list: [UInt64] = []
-    for _ in 0..<(size + PhysicalMemory.pageSize - 1) / PhysicalMemory.pageSize {
-      guard let page = allocPages(order: 0) else {
-        for page in list { freePages(page, order: 0) }
-        return nil
-      }
-      list.append(page)
-    }
-    return space.map(list, .vmalloc)
-  }
-
-  func vfree(_ address: UInt64, _ size: UInt64) {
-    let count = (size + PhysicalMemory.pageSize - 1) / PhysicalMemory.pageSize
-    for page in 0..<count {
-      if let physical = space.physical(address + page << 12) { freePages(physical, order: 0) }
-    }
-    space.unmap(address, pages: count)
-  }
-
-  /// Makes memory visible to devices of a confidential machine (`set_memory_decrypted`).
-  func share(_ address: UInt64, _ size: UInt64) {
-    setShared(address, size, true)
-  }
-
-  /// And takes it back (`set_memory_encrypted`).
-  func unshare(_ address: UInt64, _ size: UInt64) {
-    setShared(address, size, false)
-  }
-
-  private func setShared(_ address: UInt64, _ size: UInt64, _ value: Bool) {
-    guard options.isConfidential, size > 0 else { return }
-    for page in memory.pageIndex(address)...memory.pageIndex(address + size - 1) {
-      isShared[page] = value
-    }
-  }
-
-  // MARK: Access by the CPU
-
-  /// Calls `body` with each piece of a range of CPU addresses, as the CPU sees it.
-  ///
-  /// - Returns: Whether all of it was memory.
-  @inline(__always)
-  func access(
-    _ address: UInt64,
-    _ length: UInt64,
-    writes: Bool,
-    _ body: (_ piece: UnsafeMutableRawPointer, _ offset: UInt64, _ length: UInt64) -> Void
-  ) -> Bool {
-    var done: UInt64 = 0
-    while done < length {
-      let position = address &+ done
-      guard let physical = space.physical(position) else { return false }
-      // The direct map goes on without a gap, other mappings to the end of the page.
-      let isDirect =
-        position >= AddressSpace.directMap
-        && position < AddressSpace.directMap + AddressSpace.directMapSize
-      var count = length - done
-      if !isDirect { count = min(count, PhysicalMemory.pageSize - position & 4095) }
-      guard memory.holds(physical, count) else { return false }
-      let offset = done
-      if let cache, space.isCached(position) {
-        cache.access(physical, count, writes: writes) { piece, inner, length in
-          body(piece, offset + inner, length)
-        }
-      } else {
-        body(memory.pointer(physical, count), offset, count)
-      }
-      done += count
-    }
-    return true
-  }
-
-  /// The CPU writes a pattern; `offset` is a multiple of 8 in the transfer.
-  func write(_ address: UInt64, _ length: UInt64, _ pattern: Pattern, offset: UInt64 = 0) {
-    let isMemory = access(address, length, writes: true) { piece, position, length in
-      pattern.fill(piece, offset: offset + position, length: length)
-    }
-    if !isMemory { observe(.busError, nil, address) }
-  }
-
-  /// The CPU compares memory with a pattern.
-  ///
-  /// - Returns: The first word that is not right, `nil` when all is.
-  func mismatch(_ address: UInt64, _ length: UInt64, _ pattern: Pattern, offset: UInt64 = 0)
-    -> UInt64?
-  {
-    var found: UInt64?
-    let isMemory = access(address, length, writes: false) { piece, position, length in
-      if found == nil {
-        found = pattern.mismatch(piece, offset: offset + position, length: length)
-      }
-    }
-    return isMemory ? found : .max
-  }
-
-  /// Reads with the CPU what a device should have written, and notes when it did not arrive.
-  @discardableResult
-  func check(_ device: Device, _ address: UInt64, _ length: UInt64, _ pattern: Pattern) -> Bool {
-    guard let word = mismatch(address, length, pattern) else { return true }
-    observeWrong(word, pattern, device, address)
-    return false
-  }
-
-  /// Notes that the CPU read a word that is not the device's.
-  func observeWrong(_ word: UInt64, _ pattern: Pattern, _ device: Device, _ address: UInt64) {
-    observe(kind(of: word, pattern, stale: .staleCPURead), device, address)
-  }
-
-  /// Whose a wrong word is.
-  private func kind(of word: UInt64, _ pattern: Pattern, stale: Observation.Kind)
-    -> Observation.Kind
-  {
-    let owner = word >> 48
-    let isForeign = owner != 0 && owner != pattern.tag >> 48 && owner <= UInt64(devices.count)
-    let isNewer =
-      owner == pattern.tag >> 48 && word >> 16 & 0xffff_ffff > pattern.tag >> 16 & 0xffff_ffff
-    return isForeign || isNewer ? .foreignBytes : stale
-  }
-
-  func storeWord(_ address: UInt64, _ value: UInt64) {
-    let isMemory = access(address, 8, writes: true) { piece, _, _ in
-      piece.storeBytes(of: value, as: UInt64.self)
-    }
-    if !isMemory { observe(.busError, nil, address) }
-  }
-
-  func loadWord(_ address: UInt64) -> UInt64 {
-    var value: UInt64 = 0
-    let isMemory = access(address, 8, writes: false) { piece, _, _ in
-      value = piece.loadUnaligned(as: UInt64.self)
-    }
-    if !isMemory { observe(.busError, nil, address) }
-    return value
-  }
-
-  // MARK: Access by devices
-
-  /// Calls `body` with each piece of a range of DMA addresses, as the device sees it.
-  ///
-  /// - Returns: Whether all of it was there; if not, the reason was observed.
-  @inline(__always)
-  func access(
-    by device: Device,
-    _ address: UInt64,
-    _ length: UInt64,
-    writes: Bool,
-    _ body: (_ piece: UnsafeMutableRawPointer, _ offset: UInt64, _ length: UInt64) -> Void
-  ) -> Bool {
-    var done: UInt64 = 0
-    while done < length {
-      // The hardware puts out as many bits as it has lines.
-      let position = (address &+ done) & Device.bitMask(device.options.addressBits)
-      var count = length - done
-      let physical: UInt64
-      switch device.backend {
-      case .direct: physical = position
-      case .iommu(let domain):
-        count = min(count, PhysicalMemory.pageSize - position & 4095)
-        let needed: IOMMUDomain.Access = writes ? .write : .read
-        guard let target = domain.translate(position), target.access.contains(needed) else {
-          fault(device, position, isWrite: writes)
-          return false
-        }
-        physical = target.physical
-      case .ops(let ops):
-        guard let target = ops.physical(position) else {
-          observe(.busError, device, position)
-          return false
-        }
-        count = min(count, PhysicalMemory.pageSize - position & 4095)
-        physical = target
-      }
-      if Self.deviceMemory.contains(physical) {
-        // Another device's registers take what they get.
-        done += count
-        continue
-      }
-      let extent = memory.extent(physical)
-      guard extent > 0 else {
-        observe(.busError, device, position)
-        return false
-      }
-      count = min(count, extent)
-      if options.isConfidential {
-        count = min(count, PhysicalMemory.pageSize - physical & 4095)
-        guard isShared[memory.pageIndex(physical)] else {
-          observe(.privateMemory, device, position)
-          return false
-        }
-      }
-      let offset = done
-      if let cache, device.options.isCoherent {
-        cache.access(physical, count, writes: writes) { piece, inner, length in
-          body(piece, offset + inner, length)
-        }
-      } else {
-        body(memory.pointer(physical, count), offset, count)
-      }
-      done += count
-    }
-    return true
-  }
-
-  /// The IOMMU stops an access and reports it (`report_iommu_fault`).
-  private func fault(_ device: Device, _ address: UInt64, isWrite: Bool) {
-    observe(.iommuFault, device, address)
-    var event = event(.iommuFault, device)
-    event.driver = device.isBound ? device.driverID : device.busID
-    event.dmaAddress = address
-    event.address = isWrite ? 1 : 0
-    event.stack = StackTable.none
-    emit(event)
-  }
-
-  /// The device writes a pattern.
-  @discardableResult
-  func deviceWrite(
-    _ device: Device,
-    _ address: UInt64,
-    _ length: UInt64,
-    _ pattern: Pattern,
-    offset: UInt64 = 0
-  ) -> Bool {
-    access(by: device, address, length, writes: true) { piece, position, length in
-      pattern.fill(piece, offset: offset + position, length: length)
-    }
-  }
-
-  /// The device reads what the CPU should have written, and notes when it is something else.
-  @discardableResult
-  func deviceCheck(
-    _ device: Device,
-    _ address: UInt64,
-    _ length: UInt64,
-    _ pattern: Pattern,
-    offset: UInt64 = 0
-  ) -> Bool {
-    var found: UInt64?
-    let isThere = access(by: device, address, length, writes: false) { piece, position, length in
-      if found == nil {
-        found = pattern.mismatch(piece, offset: offset + position, length: length)
-      }
-    }
-    guard isThere else { return false }
-    guard let word = found else { return true }
-    observe(kind(of: word, pattern, stale: .staleDeviceRead), device, address)
-    return false
-  }
-
-  func deviceStoreWord(_ device: Device, _ address: UInt64, _ value: UInt64) -> Bool {
-    access(by: device, address, 8, writes: true) { piece, _, _ in
-      piece.storeBytes(of: value, as: UInt64.self)
-    }
-  }
-
-  func deviceLoadWord(_ device: Device, _ address: UInt64) -> UInt64? {
-    var value: UInt64 = 0
-    let isThere = access(by: device, address, 8, writes: false) { piece, _, _ in
-      value = piece.loadUnaligned(as: UInt64.self)
-    }
-    return isThere ? value : nil
   }
 }

@@ -45,8 +45,13 @@ enum KernelError {
   static let deadlock = -35
   static let overflow = -75
   static let addressInUse = -98
-  static let timedOut = -110
   static let already = -114
   /// `-ERESTARTSYS`: a signal ended the wait.
   static let interrupted = -512
+}
+
+/// A piece of the memory that was set aside.
+struct CarveoutBlock {
+  let address: UInt64
+  var isUsed = false
 }

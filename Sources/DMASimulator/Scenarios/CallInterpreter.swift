@@ -199,7 +199,6 @@ public struct CallInterpreter {
 
   static let constants: [String: UInt64] = {
     var all: [String: UInt64] = [
-      "DMA_BIDIRECTIONAL": 0, "DMA_TO_DEVICE": 1, "DMA_FROM_DEVICE": 2, "DMA_NONE": 3,
       "DMA_MAPPING_ERROR": .max, "PAGE_SIZE": 4096, "NULL": 0, "GFP_KERNEL": 0, "GFP_ATOMIC": 0,
       "GFP_DMA32": 1, "EIO": 5, "ENOMEM": 12, "EBUSY": 16, "EINVAL": 22, "ENXIO": 6, "ENOENT": 2,
       "EBADF": 9, "EDEADLK": 35, "EOVERFLOW": 75, "EADDRINUSE": 98, "EALREADY": 114,
@@ -208,6 +207,9 @@ public struct CallInterpreter {
       "DMA_COMPLETE": 0, "DMA_IN_PROGRESS": 1, "DMA_PAUSED": 2, "DMA_ERROR": 3,
       "device_registers": Machine.deviceMemory.lowerBound,
     ]
+    for direction in Direction.allCases {
+      all[direction.kernelName.description] = UInt64(direction.rawValue)
+    }
     for (name, flag) in DMAAttributes.traceNames {
       all["DMA_ATTR_" + name.description] = UInt64(flag.rawValue)
     }

@@ -200,11 +200,9 @@ extension TraceDatReader: RewindableReader {
   public func has(_ mark: ReaderMark) -> Bool { true }
 
   public func mark() -> ReaderMark {
-    var state = decoder.text
-    state.names = TraceNames()
-    return ReaderMark(
+    ReaderMark(
       offset: progress.read,
-      decoder: state,
+      decoder: decoder.text.atRest,
       done: isDone,
       streams: streams.map(\.mark),
       records: decoder.recordCount

@@ -7,54 +7,15 @@ enum LogMessage {
 
   typealias Bytes = ArraySlice<UInt8>
 
-  /// The words that messages of dma-debug begin with. Longer ones stand before their beginnings.
-  private static let beginnings: [(words: StaticString, kind: LogRecord.Kind)] = [
-    ("device driver tries to free an invalid DMA memory address", .report(.freeInvalidAddress)),
-    ("device driver tries to free DMA memory it has not allocated", .report(.freeNotAllocated)),
-    ("device driver frees DMA memory with different size", .report(.freeDifferentSize)),
-    ("device driver frees DMA memory with wrong function", .report(.freeWrongFunction)),
-    (
-      "device driver frees DMA memory with different CPU address",
-      .report(.freeDifferentCPUAddress)
-    ),
-    (
-      "device driver frees DMA sg list with different entry count",
-      .report(.freeDifferentSGCount)
-    ),
-    ("device driver frees DMA memory with different direction", .report(.freeDifferentDirection)),
-    ("device driver frees DMA memory with different attributes", .report(.freeDifferentAttributes)),
-    ("device driver failed to check map error", .report(.mapErrorNotChecked)),
-    ("device driver tries to sync DMA memory it has not allocated", .report(.syncNotAllocated)),
-    ("device driver syncs DMA memory outside allocated range", .report(.syncOutsideRange)),
-    ("device driver syncs DMA memory with different direction", .report(.syncDifferentDirection)),
-    ("device driver syncs device read-only DMA memory for cpu", .report(.syncReadOnlyForCPU)),
-    (
-      "device driver syncs device write-only DMA memory to device",
-      .report(.syncWriteOnlyToDevice)
-    ),
-    (
-      "device driver syncs DMA sg list with different entry count",
-      .report(.syncDifferentSGCount)
-    ),
-    ("device driver has pending DMA allocations", .report(.pendingAtUnbind)),
-    ("device driver maps memory from stack", .report(.mapsStack)),
-    ("device driver maps memory from kernel text or rodata", .report(.mapsKernelText)),
-    ("device driver maps memory from vmalloc area", .report(.mapsVmalloc)),
-    ("device driver maps memory from invalid area", .report(.mapsInvalidArea)),
-    ("device driver maps memory fromstack", .report(.mapsStack)),
-    ("mapping sg segment longer than device claims to support", .report(.segmentTooLong)),
-    ("mapping sg segment across boundary", .report(.segmentAcrossBoundary)),
-    ("cacheline tracking EEXIST", .report(.overlappingCacheline)),
-    ("exceeded 7 overlapping mappings of ", .report(.exceededOverlap)),
-    ("dma_map_resource called for RAM address", .report(.mapsRAMAsResource)),
-    ("cpu touching an active dma mapped ", .cpuTouch),
-    ("cacheline tracking ENOMEM", .trackingOutOfMemory),
-    ("cacheline tracking failed", .trackingOutOfMemory),
-    ("debugging out of memory - disabling", .report(.outOfMemory)),
-    ("dma_debug_entry pool grown to ", .report(.poolGrown)),
-    ("enable driver filter for driver ", .report(.filterEnabled)),
-    ("switching off dma-debug driver filter", .report(.filterDisabled)),
-  ]
+  /// The words that messages of dma-debug begin with: none is the beginning of another.
+  private static let beginnings: [(words: StaticString, kind: LogRecord.Kind)] =
+    Report.Kind.allCases.flatMap { kind in
+      kind.beginnings.map { ($0, .report(kind)) }
+    } + [
+      ("cpu touching an active dma mapped ", .cpuTouch),
+      ("cacheline tracking ENOMEM", .trackingOutOfMemory),
+      ("cacheline tracking failed", .trackingOutOfMemory),
+    ]
 
   static let tag = Array("DMA-API: ".utf8)
   static let detail = Array("One of leaked entries details: ".utf8)

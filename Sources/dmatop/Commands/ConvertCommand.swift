@@ -225,12 +225,12 @@ struct ConvertCommand: FileCommand {
     var replay = try self.replay.open(trace)
     var export = PerfettoExport(&replay)
     try run(&replay) { replay, event in
-      export.observe(&replay, event)
+      export.observe(replay, event)
       let waits = replay.waitingDescriptor != nil
       if waits || export.count > 1 << 18 { try export.flush(to: file) }
       if waits { try file.flushStream() }
     }
-    export.finish(&replay)
+    export.finish(replay)
     try export.flush(to: file)
     if replay.summary.clock == .ticks {
       say("its clock counts ticks; Perfetto shows them as nanoseconds")

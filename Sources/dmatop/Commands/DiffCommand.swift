@@ -112,13 +112,7 @@ struct DiffCommand: FileCommand {
     if replay.summary.isDump, side.moment != .end, side.moment != .event(0) {
       throw CommandError("\(side.shown): a dump has no moments")
     }
-    var dropped: [Report] = []
-    try replay.run(side.path, to: side.moment, self.replay.report) { replay, _ in
-      if replay.engine.hasReports {
-        replay.takeReports(&dropped)
-        dropped.removeAll(keepingCapacity: true)
-      }
-    }
+    try replay.run(side.path, to: side.moment, self.replay.report) { _, _ in }
     return MappingSnapshot(replay.engine, replay.names)
   }
 

@@ -188,17 +188,12 @@ struct DumpCommand: FileCommand {
       csv: CSVEncoder(isRaw: csvRaw)
     )
     writer.begin()
-    var dropped: [Report] = []
     var encoder = EventRowEncoder(
       format == .csv ? .csv : .json,
       fields: fields,
       csv: CSVEncoder(isRaw: csvRaw)
     )
     try replay.run(moment.trace, to: moment.at, moment.replay.report) { replay, event in
-      if replay.engine.hasReports {
-        replay.takeReports(&dropped)
-        dropped.removeAll(keepingCapacity: true)
-      }
       let number = replay.engine.eventCount
       let row = EventRow(
         event: event,

@@ -105,13 +105,12 @@ struct FSCommand: ParsableCommand {
       let file = try virtualFile(file)
       let replay = try moment.state(gates)
       var engine = replay.engine
-      if let error = engine.write(file, Array((value + "\n").utf8)) {
+      var said = EngineOutput(.reports)
+      if let error = engine.write(file, Array((value + "\n").utf8), to: &said) {
         throw CommandError("write error: \(file.path): \(error.message)")
       }
       var output = BufferedOutput()
-      var reports: [Report] = []
-      engine.takeReports(&reports)
-      for report in reports {
+      for report in said.reports {
         output.write {
           KernelMessage.append(
             report,
@@ -198,12 +197,7 @@ extension MomentArguments {
   /// The replay at its moment.
   func state(_ gates: GateArguments? = nil) throws -> Replay {
     var replay = try self.replay.open(trace, gates: gates)
-    var dropped: [Report] = []
-    try replay.run(trace, to: at, self.replay.report) { replay, _ in
-      guard replay.engine.hasReports else { return }
-      replay.takeReports(&dropped)
-      dropped.removeAll(keepingCapacity: true)
-    }
+    try replay.run(trace, to: at, self.replay.report) { _, _ in }
     return replay
   }
 }

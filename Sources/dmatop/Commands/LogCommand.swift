@@ -81,12 +81,9 @@ struct LogCommand: FileCommand {
     var output = BufferedOutput()
     let generation = replay.engine.configuration.generation
     output.write { KernelMessage.startUp(replay.engine.configuration, &$0) }
-    var reports: [Report] = []
+    replay.collect(.reports)
     func print(_ replay: inout Replay, _ output: inout BufferedOutput) {
-      guard replay.engine.hasReports else { return }
-      reports.removeAll(keepingCapacity: true)
-      replay.takeReports(&reports)
-      for report in reports where report.isPrinted {
+      for report in replay.output.reports where report.isPrinted {
         output.write { KernelMessage.append(report, replay.names, generation, to: &$0) }
         if stacks { output.write { KernelMessage.appendStack(report, replay.names, to: &$0) } }
       }

@@ -45,6 +45,7 @@ struct ReplayCommand: FileCommand {
   @OptionGroup var replay: ReplayArguments
   @OptionGroup var gates: GateArguments
   @OptionGroup var lint: LintSettingsArguments
+  @OptionGroup var historyBudget: HistoryArguments
 
   @Flag(help: "Draw with ASCII characters only.")
   var ascii = false
@@ -136,7 +137,7 @@ struct ReplayCommand: FileCommand {
       report.say($0, $1)
     }
     let waiting = isTerminal ? launcher.takeOver() : nil
-    let budget = reader.settings.checkpointMegabytes << 20
+    let budget = reader.settings.historyBytes
     let trace = self.trace ?? (StandardInput.isCapture ? "-" : Self.desktop)
     let isDesktop = trace == Self.desktop && finding == nil
     var state = isDesktop ? try desktop(isLive: isTerminal, budget) : try open(trace, budget)
@@ -218,6 +219,7 @@ struct ReplayCommand: FileCommand {
       throw CommandError("there is no theme '\(String(escaping: theme.utf8))'; there are \(names)")
     }
     if noMouse { _ = reader.set(.mouse, "false") }
+    historyBudget.apply(to: &reader)
     return reader
   }
 

@@ -101,6 +101,7 @@ struct SimCommand: FileCommand {
   }
 
   @OptionGroup var replay: ReplayArguments
+  @OptionGroup var historyBudget: HistoryArguments
 
   func files() -> RunFiles {
     var files = RunFiles(reading: replay.files)
@@ -154,12 +155,14 @@ struct SimCommand: FileCommand {
     // A monitor that ends after a moment is of no use: it runs until somebody quits.
     if duration == nil, events == nil { options.duration = 86_400_000_000_000 }
     let simulation = Simulation(try options.scenario(scenario), eventLimit: options.events)
-    let timeline = try Timeline(
-      SimulationReader(simulation, speed: speed),
-      options: replay.options()
-    )
     var settings = SettingsReader()
     try settings.readUsers()
+    historyBudget.apply(to: &settings)
+    let timeline = try Timeline(
+      SimulationReader(simulation, speed: speed),
+      options: replay.options(),
+      budget: settings.settings.historyBytes
+    )
     var state = MonitorState(path: "sim:\(scenario)", moment: .end, timeline: timeline)
     state.settings = settings.settings
     for warning in settings.warnings { state.say(warning) }

@@ -65,7 +65,10 @@ struct SimulationOptions {
       scenario = known
     } else if Self.isFile(name) {
       let bytes = try FileBytes.read(name, limit: 1 << 20)
-      scenario = try Scenario(text: String(decoding: bytes, as: UTF8.self), name: name)
+      scenario = try Scenario(
+        text: String(decoding: bytes, as: UTF8.self),
+        name: String(escaping: name.utf8)
+      )
     } else {
       throw CommandError(
         "there is no scenario '\(String(escaping: name.utf8))'; 'dmatop sim --list' has them"

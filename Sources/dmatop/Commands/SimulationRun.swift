@@ -31,7 +31,7 @@ struct SimulationRun {
     _ visit: (EventBatch, TraceNames) throws -> Void
   ) throws {
     var batch = EventBatch()
-    var reports: [Report] = []
+    var output = EngineOutput(.reports)
     while !watch.ends() {
       if let reader {
         if let pace = reader.pace { usleep(UInt32(pace) * 1000) }
@@ -41,25 +41,21 @@ struct SimulationRun {
       }
       let names = simulation.machine.names
       try visit(batch, names)
-      for event in batch.events { engine.apply(event, in: batch, names: names) }
-      if engine.hasReports {
-        engine.takeReports(&reports)
-        take(&reports)
-      }
+      for event in batch.events { engine.apply(event, in: batch, names: names, to: &output) }
+      take(output.reports)
+      output.clear()
     }
-    engine.finish(names: simulation.machine.names)
-    engine.takeReports(&reports)
-    take(&reports)
+    engine.finish(names: simulation.machine.names, to: &output)
+    take(output.reports)
     // Of a run that was ended nobody knows what it would have done.
     if !InputEnd.hasCutInput { verdict.judge(simulation) }
   }
 
-  private mutating func take(_ reports: inout [Report]) {
+  private mutating func take(_ reports: [Report]) {
     for report in reports {
       verdict.add(report)
       kinds[report.kind, default: 0] += 1
     }
-    reports.removeAll(keepingCapacity: true)
   }
 
   // MARK: Words

@@ -60,12 +60,13 @@ struct StatCommand: FileCommand {
 
   private func run(_ opened: Replay) throws {
     var replay = opened
-    replay.collectChanges()
+    replay.collect([.reports, .changes])
     var statistics = Statistics()
+    statistics.observe(replay.output)
     try replay.run(moment.trace, to: moment.at, moment.replay.report) { replay, event in
-      statistics.observe(event, &replay)
+      statistics.observe(event, replay.output)
     }
-    statistics.observeRest(&replay)
+    statistics.observe(replay.output)
     let report = StatReport(
       path: moment.trace,
       statistics: statistics,
@@ -277,7 +278,7 @@ struct StatReport {
   }
 
   /// Exporters by name.
-  private var exporters: [(name: String, totals: SharingTracker.Exporter)] {
+  private var exporters: [(name: String, totals: ExporterTotals)] {
     replay.engine.sharing.exporters.map { (replay.names.exporters.string($0.key), $0.value) }
       .sorted { $0.name < $1.name }
   }
@@ -372,7 +373,9 @@ struct StatReport {
       }
       json.key("undecided")
       json.object { json in
-        for reason in engine.undecided.reasons { json.pair(reason.name, reason.count) }
+        for reason in Undecided.Reason.allCases {
+          json.pair(reason.rawValue, engine.undecided[reason])
+        }
       }
       json.key("sharing")
       json.object { appendSharing(to: &$0) }

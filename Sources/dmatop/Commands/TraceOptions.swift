@@ -37,10 +37,7 @@ struct ByteCount: ExpressibleByArgument {
   }
 
   init?(argument: String) {
-    // The unit of a duration is none of a size.
-    guard let last = argument.last, !"snh".contains(last),
-      let bytes = FilterExpression.quantity(argument), bytes < 1 << 62
-    else { return nil }
+    guard let bytes = FieldValue.bytes(parsing: argument), bytes < 1 << 62 else { return nil }
     self.bytes = bytes
   }
 
@@ -220,7 +217,7 @@ struct ReplayArguments: ParsableArguments {
 
   /// A trace with time travel.
   ///
-  /// - Parameter budget: bytes for checkpoints.
+  /// - Parameter budget: bytes for all that is kept to go back.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
     var options = try options(gates)
     let reader = try merging(Self.input(path, &options), passingLogs: true)

@@ -17,6 +17,9 @@ struct DirectMap: Sendable {
 
   init() {}
 
+  /// Bytes of the remembered pointers.
+  var storageBytes: Int { pointers.storageBytes }
+
   /// Takes note of a physical address of real memory.
   mutating func note(physical address: UInt64) {
     if address > largestPhysical { largestPhysical = address }

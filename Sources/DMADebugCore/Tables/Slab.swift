@@ -37,6 +37,9 @@ struct Slab<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
   @inline(__always)
   var indices: Range<Int> { 0..<count }
 
+  /// Bytes that its elements take, spare room included.
+  var storageBytes: Int { block.capacity * MemoryLayout<Element>.stride }
+
   @inline(__always)
   subscript(index: Int) -> Element {
     _read {

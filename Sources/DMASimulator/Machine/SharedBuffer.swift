@@ -74,11 +74,11 @@ public final class BufferAttachment {
 }
 
 /// A buffer, a list or an address, or the negative error that there is instead (`ERR_PTR`).
-public enum KernelResult<Value> {
-  case success(Value)
+public enum KernelResult<Success> {
+  case success(Success)
   case failure(Int)
 
-  public var value: Value? {
+  public var value: Success? {
     if case .success(let value) = self { return value }
     return nil
   }

@@ -10,12 +10,6 @@ public enum DMAHeap: String, Sendable, CaseIterable {
   case carveout
 }
 
-/// A piece of the memory that was set aside.
-struct CarveoutBlock {
-  let address: UInt64
-  var isUsed = false
-}
-
 /// The memory behind a buffer.
 final class BufferMemory {
   /// Physical pieces; orders count for those that go back to the page allocator.

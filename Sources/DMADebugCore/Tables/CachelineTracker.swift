@@ -27,14 +27,12 @@ struct CachelineTracker: Sendable {
 
   init() {}
 
-  var approximateBytes: Int { slots.count * 8 }
+  /// Bytes of its slots.
+  var storageBytes: Int { slots.storageBytes }
 
   /// The cacheline of a physical address (`to_cacheline_number`).
   @inline(__always)
   static func number(_ physicalAddress: UInt64) -> UInt64 { physicalAddress >> 6 }
-
-  /// How many lines are active.
-  var activeCount: Int { count }
 
   @inline(__always)
   mutating func insert(_ number: UInt64, intended: Bool) -> Outcome {

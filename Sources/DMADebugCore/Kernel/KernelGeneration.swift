@@ -28,6 +28,10 @@ public struct KernelGeneration: Sendable, Equatable {
   public let silentOnCoherentMachines: Bool
   /// CPU addresses are printed with a doubled `0x` (6.12.48).
   public let doublesCPUAddressPrefix: Bool
+  /// Events of a fence that is signaled have other names in place of its driver's (6.17).
+  public let detachesSignaledFences: Bool
+  /// dma-bufs have tracepoints (7.0).
+  public let hasBufferTracepoints: Bool
   /// Fences are described by context, with their names only while they are pending (6.19).
   public let describesFencesByContext: Bool
 
@@ -85,6 +89,8 @@ public struct KernelGeneration: Sendable, Equatable {
     allowsIntendedOverlap = atLeast((7, 0))
     silentOnCoherentMachines = atLeast((7, 1))
     doublesCPUAddressPrefix = isLate612 || atLeast((6, 13))
+    detachesSignaledFences = atLeast((6, 17))
+    hasBufferTracepoints = atLeast((7, 0))
     describesFencesByContext = atLeast((6, 19))
   }
 }

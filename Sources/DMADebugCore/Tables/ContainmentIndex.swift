@@ -1,7 +1,7 @@
 /// Answers which entry contains a range, with the kernel's walk over its buckets as the yardstick.
 ///
 /// An entry can contain an address only when it begins within its own length before it. So entries
-/// are filed by the power of two that holds their length, and within it by the cell of that width
+/// are filed by the power of four that holds their length, and within it by the cell of that width
 /// in which they begin: whatever contains an address begins in the cell of the address or in the
 /// one before. The index is built when the first sync asks, as many traces have none.
 struct ContainmentIndex: Sendable {
@@ -17,6 +17,11 @@ struct ContainmentIndex: Sendable {
   private var widthsInUse: [UInt32] = []
 
   init() {}
+
+  /// Bytes of its tables.
+  var storageBytes: Int {
+    cells.storageBytes + counts.storageBytes + widthsInUse.storageBytes
+  }
 
   /// Files every live entry.
   mutating func build(_ entries: Slab<Mapping>, _ hasher: KeyHasher) {

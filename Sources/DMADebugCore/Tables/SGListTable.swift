@@ -58,7 +58,11 @@ struct SGListTable: Sendable {
 
   subscript(index: UInt32) -> List { lists[Int(index)] }
 
-  var approximateBytes: Int { arena.count * 8 + lists.count * MemoryLayout<List>.stride }
+  /// Bytes of the lists, their segments and the indexes over them.
+  var storageBytes: Int {
+    lists.storageBytes + freeLists.storageBytes + arena.storageBytes + freeBlocks.storageBytes
+      + freeBlocks.reduce(0) { $0 + $1.storageBytes } + chains.storageBytes
+  }
 
   /// Whether a list is still the one with this order, and not unmapped.
   func isLive(_ index: UInt32, _ order: UInt64) -> Bool {
@@ -113,7 +117,7 @@ struct SGListTable: Sendable {
     return index
   }
 
-  /// The list that an unmap means: see "What a trace can and cannot show" in the design notes.
+  /// The list that an unmap means: its event names the pages, and not the DMA addresses.
   ///
   /// Of those that begin with the same pages, a live one is preferred, then one whose count fits,
   /// then one with the same direction, then the oldest; without a live one, that which ended last.

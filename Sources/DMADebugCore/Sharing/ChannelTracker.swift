@@ -1,13 +1,45 @@
 /// Channels of dmaengine and the descriptors that they work on.
-extension SharingTracker {
-  mutating func channel(_ event: DMAEvent, slot: UInt32?) {
-    let name = event.site
-    if event.kind == .descriptorComplete || event.kind == .channelStatus && event.size == 0 {
-      settleReleases()
+struct ChannelTracker: Sendable {
+  static let maximumChannels = 1 << 12
+
+  private var channelsByName: [UInt32: DMAChannel] = [:]
+  /// Channels by the slot of the mapping that a descriptor in flight uses.
+  private var channelsOfSlots: [UInt32: UInt32] = [:]
+  /// Releases of channels that were perhaps at work: a completion will tell.
+  private var doubtfulReleases: [SharingIncident] = []
+
+  /// Bytes that a copy takes when everything in it has changed, about.
+  var storageBytes: Int {
+    channelsByName.values.reduce(channelsByName.storageBytes) { $0 + $1.descriptors.storageBytes }
+      + channelsOfSlots.storageBytes + doubtfulReleases.storageBytes
+  }
+
+  /// All channels, by number of the name.
+  var all: [DMAChannel] { channelsByName.values.sorted { $0.name < $1.name } }
+
+  /// The tracer lost events: what is in flight may be over.
+  mutating func eventsLost() {
+    for channel in channelsByName.values.indices {
+      for descriptor in channelsByName.values[channel].descriptors.indices {
+        channelsByName.values[channel].descriptors[descriptor].isDoubtful = true
+      }
+    }
+  }
+
+  /// - Parameter slot: of the mapping that a prepared descriptor uses.
+  mutating func apply(
+    _ event: DMAEvent,
+    slot: UInt32?,
+    _ evidence: inout SharingEvidence,
+    _ log: inout IncidentLog
+  ) {
+    let name = event.channel
+    if event.kind == .descriptorComplete || event.kind == .channelStatus && event.residue == 0 {
+      settleReleases(&log)
     }
     if channelsByName[name] == nil {
       guard channelsByName.count < Self.maximumChannels else {
-        untracked += 1
+        evidence.untracked += 1
         return
       }
       if event.kind == .channelRelease { return }
@@ -20,46 +52,46 @@ extension SharingTracker {
       channelsByName.values[index].isRequested = true
       channelsByName.values[index].event = event
     case .channelConfigure: channelsByName.values[index].isConfigured = true
-    case .descriptorPrepare: prepare(index, event, slot)
-    case .descriptorSubmit: submit(index, event)
+    case .descriptorPrepare: prepare(index, event, slot, &evidence)
+    case .descriptorSubmit: submit(index, event, &evidence)
     case .channelIssuePending:
-      sightings.insert(.issue)
+      evidence.sightings.insert(.issue)
       for position in channelsByName.values[index].descriptors.indices
       where channelsByName.values[index].descriptors[position].cookie != nil {
         channelsByName.values[index].descriptors[position].isIssued = true
       }
     case .descriptorComplete:
-      sightings.insert(.completion)
+      evidence.sightings.insert(.completion)
       complete(index, event)
     case .channelStatus:
-      if event.size == 0 {
-        sightings.insert(.completion)
+      if event.residue == 0 {
+        evidence.sightings.insert(.completion)
         complete(index, event)
       } else {
         let position = channelsByName.values[index].descriptors.firstIndex {
-          $0.cookie == event.address
+          $0.cookie == event.cookie
         }
         if let position {
-          channelsByName.values[index].descriptors[position].residue = event.size
+          channelsByName.values[index].descriptors[position].residue = event.residue
         }
       }
     case .channelTerminate:
-      neverIssued(index, event)
+      neverIssued(index, event, evidence, &log)
       drop(index) { $0.cookie != nil }
     case .channelRelease:
-      neverIssued(index, event)
+      neverIssued(index, event, evidence, &log)
       let inFlight = channelsByName.values[index].descriptors.filter { descriptor in
         descriptor.cookie != nil && !descriptor.isDoubtful
-          && (descriptor.isIssued || !sightings.contains(.issue))
+          && (descriptor.isIssued || !evidence.sightings.contains(.issue))
       }
       if let first = inFlight.first {
         var incident = SharingIncident(kind: .releaseInFlight, event: event, origin: first.event)
         incident.event.device = channelsByName.values[index].client
         incident.value = UInt64(inFlight.count)
         // Where nothing shows completions they say nothing by being absent; the first may come later.
-        if sightings.contains(.completion) {
-          report(incident)
-        } else if collectsIncidents, doubtfulReleases.count < 64 {
+        if evidence.sightings.contains(.completion) {
+          log.report(incident)
+        } else if doubtfulReleases.count < 64 {
           doubtfulReleases.append(incident)
         }
       }
@@ -70,8 +102,8 @@ extension SharingTracker {
   }
 
   /// The trace shows completions: releases before it were of channels at work.
-  private mutating func settleReleases() {
-    for incident in doubtfulReleases { report(incident) }
+  private mutating func settleReleases(_ log: inout IncidentLog) {
+    for incident in doubtfulReleases { log.report(incident) }
     doubtfulReleases.removeAll()
   }
 
@@ -82,9 +114,11 @@ extension SharingTracker {
   /// Descriptors that were submitted a while ago and go without having been issued.
   private mutating func neverIssued(
     _ index: Dictionary<UInt32, DMAChannel>.Index,
-    _ event: DMAEvent
+    _ event: DMAEvent,
+    _ evidence: SharingEvidence,
+    _ log: inout IncidentLog
   ) {
-    guard collectsIncidents, sightings.contains(.issue) else { return }
+    guard log.isKept, evidence.sightings.contains(.issue) else { return }
     let forgotten = channelsByName.values[index].descriptors.filter { descriptor in
       guard let submitted = descriptor.submitted else { return false }
       return !descriptor.isIssued && !descriptor.isDoubtful
@@ -95,20 +129,21 @@ extension SharingTracker {
     var incident = SharingIncident(kind: .neverIssued, event: event, origin: submitted)
     incident.event.device = channelsByName.values[index].client
     incident.value = UInt64(forgotten.count)
-    report(incident)
+    log.report(incident)
   }
 
   private mutating func prepare(
     _ index: Dictionary<UInt32, DMAChannel>.Index,
     _ event: DMAEvent,
-    _ slot: UInt32?
+    _ slot: UInt32?,
+    _ evidence: inout SharingEvidence
   ) {
     guard channelsByName.values[index].descriptors.count < DMAChannel.maximumDescriptors else {
-      untracked += 1
+      evidence.untracked += 1
       return
     }
     var descriptor = DMAChannel.Descriptor(
-      type: event.mappedEntries,
+      type: event.descriptorType,
       address: event.dmaAddress,
       size: event.size,
       direction: event.direction,
@@ -119,13 +154,17 @@ extension SharingTracker {
   }
 
   /// The descriptor that was prepared last and not submitted: drivers do both at once.
-  private mutating func submit(_ index: Dictionary<UInt32, DMAChannel>.Index, _ event: DMAEvent) {
+  private mutating func submit(
+    _ index: Dictionary<UInt32, DMAChannel>.Index,
+    _ event: DMAEvent,
+    _ evidence: inout SharingEvidence
+  ) {
     // A negative cookie is an error.
-    guard Int64(bitPattern: event.address) >= 0 else { return }
+    guard Int64(bitPattern: event.cookie) >= 0 else { return }
     channelsByName.values[index].submitted += 1
     let position = channelsByName.values[index].descriptors.lastIndex { $0.cookie == nil }
     if let position {
-      channelsByName.values[index].descriptors[position].cookie = event.address
+      channelsByName.values[index].descriptors[position].cookie = event.cookie
       channelsByName.values[index].descriptors[position].submitted = event
       if let slot = channelsByName.values[index].descriptors[position].slot {
         channelsOfSlots[slot] = channelsByName.values[index].name
@@ -138,11 +177,11 @@ extension SharingTracker {
         direction: .none,
         event: event
       )
-      descriptor.cookie = event.address
+      descriptor.cookie = event.cookie
       descriptor.submitted = event
       channelsByName.values[index].descriptors.append(descriptor)
     } else {
-      untracked += 1
+      evidence.untracked += 1
     }
   }
 
@@ -152,7 +191,7 @@ extension SharingTracker {
     _ event: DMAEvent
   ) {
     let descriptors = channelsByName.values[index].descriptors
-    guard let position = descriptors.firstIndex(where: { $0.cookie == event.address }) else {
+    guard let position = descriptors.firstIndex(where: { $0.cookie == event.cookie }) else {
       return
     }
     if descriptors[position].type == 2 {
@@ -184,14 +223,14 @@ extension SharingTracker {
   }
 
   /// Whether mappings that go must be held against descriptors in flight.
-  @inline(__always) public var watchesMappings: Bool { !channelsOfSlots.isEmpty }
+  @inline(__always) var watchesMappings: Bool { !channelsOfSlots.isEmpty }
 
   /// A mapping went: the channel and descriptor that still work on it.
   ///
   /// - Parameters:
   ///   - slot: where it was in the table.
   ///   - address: its DMA address.
-  public func inFlight(
+  func inFlight(
     slot: UInt32,
     address: UInt64,
     size: UInt64

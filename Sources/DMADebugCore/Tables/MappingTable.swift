@@ -38,6 +38,11 @@ struct MappingTable: Sendable {
 
   init() {}
 
+  /// Bytes of the entries and of the indexes over them.
+  var storageBytes: Int {
+    entries.storageBytes + groups.storageBytes + equals.storageBytes + containment.storageBytes
+  }
+
   subscript(index: UInt32) -> Mapping {
     @inline(__always) _read { yield entries[Int(index)] }
     @inline(__always) _modify {

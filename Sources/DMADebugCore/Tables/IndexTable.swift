@@ -18,6 +18,9 @@ struct IndexTable: Sendable {
     shift = 32 - 6
   }
 
+  /// Bytes of its slots.
+  var storageBytes: Int { slots.storageBytes }
+
   /// Where `hash` is with an index that `matches`, or `nil`.
   @inline(__always)
   func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {

@@ -1,7 +1,7 @@
 extension DMADebug {
   /// An event that dma-debug knows nothing of.
   @inline(never)
-  mutating func share(_ event: DMAEvent) {
+  mutating func share(_ event: DMAEvent, to output: inout EngineOutput) {
     var slot: UInt32?
     if event.kind == .descriptorPrepare { slot = mappingOfDescriptor(event) }
     sharing.apply(
@@ -9,7 +9,8 @@ extension DMADebug {
       driver: driver(of: event.device),
       lists: lists,
       slot: slot,
-      number: eventCount
+      number: eventCount,
+      to: &output.incidentLog
     )
   }
 
@@ -37,17 +38,17 @@ extension DMADebug {
       size = size.map { $0 &+ lists.segmentLength(list, segment) }
     }
     if record.isTruncated { size = nil }
-    sharing.mapped(list, order: record.order, size: size, event, number: eventCount)
+    sharing.mapped(
+      AttachmentLinks.RecentMap(
+        pid: event.pid,
+        device: event.device,
+        list: list,
+        order: record.order,
+        size: size,
+        number: eventCount
+      )
+    )
   }
-
-  /// Keeps mistakes in sharing for ``takeIncidents()``.
-  public var collectsIncidents: Bool {
-    get { sharing.collectsIncidents }
-    set { sharing.collectsIncidents = newValue }
-  }
-
-  /// Gives up the mistakes in sharing since the last call.
-  public mutating func takeIncidents() -> [SharingIncident] { sharing.takeIncidents() }
 
   // MARK: Mappings and attachments
 

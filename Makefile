@@ -21,7 +21,7 @@ SWIFT ?= swift
 RELEASE = .build/release/dmatop
 SOURCES = Sources Tests Benchmarks Fuzz Package.swift
 
-.PHONY: all build run test bench bench-memory format lint-format fuzz fuzz-all fuzz-ui torture install \
+.PHONY: all build run test bench bench-memory generate format lint-format fuzz fuzz-all fuzz-ui torture install \
   uninstall clean help
 
 all: build
@@ -37,6 +37,7 @@ help:
 	@echo 'make fuzz-ui   press random keys in the monitor for FUZZ_SECONDS, from FUZZ_SEED ($(FUZZ_SEED)) on'
 	@echo 'make torture   run every command over damaged and hostile inputs, TORTURE_RUNS ($(TORTURE_RUNS)) times,'
 	@echo '               from TORTURE_SEED ($(TORTURE_SEED)); what fails is kept in .build/torture'
+	@echo 'make generate  rewrite what is made of the sources: the list of rules, documents, examples'
 	@echo 'make format    format the sources; make lint-format checks them'
 	@echo 'make install   install below PREFIX ($(PREFIX)), DESTDIR is honoured'
 
@@ -63,6 +64,15 @@ bench-memory:
 	@scripts/setup
 	$(SWIFT) build -c release --product dmatop
 	$(SWIFT) run -c release dmatop-bench memory
+
+# What the tests hold to be up to date, they write when they are told to.
+generate:
+	scripts/generate-rules
+	$(SWIFT) build --product dmatop
+	.build/debug/dmatop rules --format markdown >docs/RULES.md
+	.build/debug/dmatop replay --keys-table >docs/KEYS.md
+	.build/debug/dmatop replay --man-page >docs/dmatop.1
+	DMATOP_GOLDEN=update $(SWIFT) test --filter RuleTests
 
 format:
 	$(SWIFT) format format --in-place --parallel --recursive $(SOURCES)

@@ -32,7 +32,7 @@ private func options(_ choices: inout Choices, _ bytes: [UInt8]) -> ReplayOption
   options.isComplete = choices.next(2) == 0
   options.entries = choices.next(4) == 0 ? 32 : 65536
   options.allErrors = choices.next(4) == 0 ? 0 : 1
-  options.isCoherentMachine = choices.next(2) == 0
+  options.dmaAlignment = choices.next(2) == 0 ? 1 : 64
   switch choices.next(4) {
   case 0: options.generation = .linux73
   case 1: options.generation = .linux612
@@ -102,17 +102,22 @@ private func look(_ reader: any TraceReader, _ options: ReplayOptions) {
   _ = StateDifference(from: snapshot, to: snapshot, isOneTrace: true)
 }
 
-/// The linter as the command runs it, with its judges and every report.
+/// The linter as the command runs it, with its checks and every report.
 private func lint(_ reader: any TraceReader, _ options: ReplayOptions) {
   guard var replay = try? Replay(reader: reader, options: options) else { return }
-  var run = LintRun(&replay, name: "input", options: Judge.Options(), drawsCharts: true)
-  _ = try? replay.run(to: .end) { replay, event in run.observe(replay, event) }
+  var configuration = LintConfiguration()
+  configuration.leakMinimum = 2
+  var session = LintSession(
+    &replay,
+    captures: ["input"],
+    configuration,
+    drawsCharts: true
+  )
+  _ = try? replay.run(to: .end) { replay, event in session.observe(&replay, event) }
   replay.finish()
-  var result = run.finish(replay, name: "input")
-  var used: Set<Int> = []
-  result.configure(LintConfiguration(), today: "", used: &used)
-  for format in ReportFormat.allCases { _ = format.render([result], ReportContext()) }
-  _ = Baseline([result])
+  let results = session.finish(&replay).traces
+  for format in ReportFormat.allCases { _ = format.render(results, ReportContext()) }
+  _ = Baseline(results)
 }
 
 /// The formats of events: text, trace.dat, JSON lines, CSV.
@@ -157,11 +162,16 @@ private func exportPerfetto(_ reader: any TraceReader, _ options: ReplayOptions)
 private func exportSQL(_ reader: any TraceReader, _ options: ReplayOptions) {
   guard var replay = try? Replay(reader: reader, options: options) else { return }
   do {
-    var export = try SQLExport(path: ":memory:", &replay, source: "input")
+    var export = try SQLExport(
+      path: ":memory:",
+      &replay,
+      source: "input",
+      lint: LintConfiguration()
+    )
     while let isEvent = try? replay.step(to: .end), isEvent {
-      try export.observe(replay, replay.lastEvent)
+      try export.observe(&replay, replay.lastEvent)
     }
-    try export.finish(replay)
+    try export.finish(&replay)
   } catch {
     // There is neither a disk to fill nor anybody else: the exporter contradicts itself.
     fatalError("\(error)")

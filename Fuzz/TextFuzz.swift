@@ -29,9 +29,9 @@ func readDevices(_ bytes: [UInt8]) {
   var options = ReplayOptions()
   options.devices = table
   guard var replay = try? Replay(reader: sample(), options: options) else { return }
-  var run = LintRun(&replay, name: "input", options: Judge.Options())
-  _ = try? replay.run(to: .end) { replay, event in run.observe(replay, event) }
-  _ = run.finish(replay, name: "input")
+  var session = LintSession(&replay, captures: ["input"], LintConfiguration())
+  _ = try? replay.run(to: .end) { replay, event in session.observe(&replay, event) }
+  _ = session.finish(&replay)
 }
 
 /// Reads the input as settings of the linter and of the monitor, and as a baseline.

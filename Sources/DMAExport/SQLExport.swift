@@ -16,7 +16,7 @@ package struct SQLExport {
   private let database: SQLiteDatabase
   private let events: SQLiteDatabase.Statement
   private let mappings: SQLiteDatabase.Statement
-  private var lint: LintRun
+  private var lint: LintSession
   private var statistics = Statistics()
   private let source: String
   /// By slot of the mapping table.
@@ -39,11 +39,17 @@ package struct SQLExport {
   ///   - path: the file, which is empty.
   ///   - replay: has not begun.
   ///   - source: what the trace is called.
+  ///   - lint: what the linter wants to know.
   /// - Throws: ``SQLiteDatabase/Problem``
-  package init(path: String, _ replay: inout Replay, source: String) throws {
+  package init(
+    path: String,
+    _ replay: inout Replay,
+    source: String,
+    lint configuration: LintConfiguration
+  ) throws {
     self.source = source
     kinds = DMAEvent.Kind.allCases.map(\.name)
-    lint = LintRun(&replay, name: source, options: Judge.Options())
+    lint = LintSession(&replay, captures: [source], configuration)
     database = try SQLiteDatabase(path: path)
     // Until it is complete nobody else sees the file: no journal, no waiting for the disk.
     try database.execute(
@@ -73,9 +79,9 @@ package struct SQLExport {
   /// Takes in the event that was just applied.
   ///
   /// - Throws: ``SQLiteDatabase/Problem``
-  package mutating func observe(_ replay: borrowing Replay, _ event: DMAEvent) throws {
+  package mutating func observe(_ replay: inout Replay, _ event: DMAEvent) throws {
     try add(event, replay)
-    lint.observe(replay, event)
+    lint.observe(&replay, event)
     statistics.observe(event, replay.output)
     for change in replay.output.changes {
       if change.isAdded { begin(change, replay) } else { try end(change, event, replay) }
@@ -251,10 +257,8 @@ package struct SQLExport {
   /// Writes what is known at the end, and closes the database.
   ///
   /// - Throws: ``SQLiteDatabase/Problem``
-  package mutating func finish(_ replay: borrowing Replay) throws {
-    var result = lint.finish(replay, name: source)
-    var used: Set<Int> = []
-    result.configure(LintConfiguration(), today: "", used: &used)
+  package mutating func finish(_ replay: inout Replay) throws {
+    let result = lint.finish(&replay).traces[0]
     try addLive(replay)
     try addNames(replay)
     try addDevices(result, replay)

@@ -293,18 +293,17 @@ package struct MonitorState {
 
   // MARK: Findings
 
-  /// Makes the monitor begin with a finding about what devices share: its text, and its buffer or, when
-  /// it is about something else, its event.
+  /// Makes the monitor begin with a finding that dma-debug has no report of: its text, and its buffer or,
+  /// when it is about something else, its event.
   package mutating func show(_ found: Finding) {
     let who = [found.driver, found.device].compactMap { $0 }.joined(separator: " ")
     let text =
       "\(found.rule.id) \(found.rule.name): \(who.isEmpty ? "" : who + ": ")\(found.message)"
-    // All messages about buffers name them.
-    let words = found.message.split(separator: " ")
-    let word = zip(words, words.dropFirst()).first { pair in
-      pair.0 == "buffer" && UInt64(pair.1.prefix { $0.isNumber }) != nil
+    if case .buffer(let inode) = found.subject {
+      finding = (text, inode)
+    } else {
+      finding = (text, nil)
     }
-    finding = (text, word.flatMap { UInt64($0.1.prefix { $0.isNumber }) })
     view = finding?.inode == nil ? .events : .buffers
   }
 

@@ -15,8 +15,8 @@ public struct ReplayOptions: Sendable {
   public var allErrors: UInt32 = 0
   /// `num_errors` at boot.
   public var numErrors: UInt32 = 1
-  /// The machine's DMA alignment is smaller than a cacheline, as on x86.
-  public var isCoherentMachine = true
+  /// Bytes that the machine's DMA needs to have for itself; below 64 as on x86.
+  public var dmaAlignment: UInt64 = 1
   /// The trace begins at boot.
   public var isComplete = false
   /// What `--devices` said.
@@ -34,7 +34,7 @@ public struct ReplayOptions: Sendable {
     configuration.isOff = isOff
     configuration.allErrors = allErrors
     configuration.numErrors = numErrors
-    configuration.isCoherentMachine = isCoherentMachine
+    configuration.dmaAlignment = dmaAlignment
     configuration.isComplete = isComplete
     return configuration
   }
@@ -134,6 +134,19 @@ public struct Replay {
   /// A copy for the batch at hand. It is given up before the reader goes on, because the reader
   /// would otherwise have to copy its tables to add a name.
   private var currentNames: TraceNames?
+
+  /// Lends state, names and output, without copying any.
+  ///
+  /// - Parameter body: Must not keep what it gets.
+  @inline(__always)
+  public mutating func withState<Result>(
+    _ body: (EngineView, UnsafePointer<TraceNames?>, EngineOutput) -> Result
+  ) -> Result {
+    if currentNames == nil { currentNames = reader.names }
+    return withUnsafePointer(to: &state) { state in
+      withUnsafePointer(to: &currentNames) { body(EngineView(state), $0, output) }
+    }
+  }
 
   /// What the reader has learned so far.
   public var summary: TraceSummary { reader.summary }

@@ -96,6 +96,7 @@ public struct MergedReader: TraceReader {
         batch.payload.append(contentsOf: sources[index].batch.payload[start..<start + words])
       }
     }
+    event.capture = UInt16(clamping: index)
     translate(&event, index)
     batch.events.append(event)
   }
@@ -198,6 +199,7 @@ public struct MergedReader: TraceReader {
   private mutating func summarise() {
     var sum = TraceSummary()
     sum.dialect = summary.dialect
+    sum.captures = sources.map(\.reader.summary)
     for source in sources {
       let part = source.reader.summary
       if part.clock == .ticks { sum.clock = .ticks }

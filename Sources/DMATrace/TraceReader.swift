@@ -133,6 +133,9 @@ public struct TraceSummary: Sendable {
   /// The capture has hits of the probe on `debug_dma_mapping_error`.
   public var sawMapErrorHook = false
 
+  /// Of several captures that are read as one: what each says of itself.
+  public var captures: [TraceSummary] = []
+
   public init() {}
 }
 

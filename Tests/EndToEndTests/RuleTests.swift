@@ -23,17 +23,11 @@ import Testing
     "DMA025": ["DMA026"],
   ]
 
-  static func lint(
-    _ reader: any TraceReader,
-    _ options: ReplayOptions,
-    alignment: UInt64 = 1
-  ) throws -> LintResult {
+  static func lint(_ reader: any TraceReader, _ options: ReplayOptions) throws -> LintResult {
     var replay = try Replay(reader: reader, options: options)
-    var judgeOptions = Judge.Options()
-    judgeOptions.alignment = alignment
-    var run = LintRun(&replay, name: "t", options: judgeOptions)
-    _ = try replay.run(to: .end) { replay, event in run.observe(replay, event) }
-    return run.finish(replay, name: "t")
+    var session = LintSession(&replay, captures: ["t"], LintConfiguration())
+    _ = try replay.run(to: .end) { replay, event in session.observe(&replay, event) }
+    return session.finish(&replay).traces[0]
   }
 
   private static func lint(_ example: RuleExample) throws -> LintResult {
@@ -44,13 +38,9 @@ import Testing
     }
     var options = ReplayOptions()
     options.generation = KernelGeneration(version: example.kernel)
-    options.isCoherentMachine = example.isCoherentMachine
+    options.dmaAlignment = example.isCoherentMachine ? 1 : 64
     options.isComplete = example.isComplete
-    return try lint(
-      TextTraceReader(bytes: Array(example.trace.utf8), name: "t"),
-      options,
-      alignment: example.isCoherentMachine ? 1 : 64
-    )
+    return try lint(TextTraceReader(bytes: Array(example.trace.utf8), name: "t"), options)
   }
 
   @Test(arguments: Rule.all.map(\.id))
@@ -77,6 +67,16 @@ import Testing
       }
       #expect(Fixtures.text(path) == example.trace)
     }
+  }
+
+  /// What is made of the rule files is made of these.
+  @Test func theListOfRulesIsFresh() throws {
+    let check = try Program.shell("\(Fixtures.root)/scripts/generate-rules --check")
+    #expect(check.status == 0, "\(check.errors)")
+    // Every file of a rule is in it, and every rule has its file.
+    let files = Fixtures.list(Fixtures.root + "/Sources/DMALint/Rules")
+      .filter { $0.hasPrefix("DMA") || $0.hasPrefix("TRC") }
+    #expect(Rule.all.map { $0.id + ".swift" } == files.sorted())
   }
 
   @Test func idsAndNamesAreUnique() {

@@ -270,6 +270,7 @@ extension DMADebug {
     var mapping = Mapping()
     mapping.device = event.device
     mapping.line = event.line
+    mapping.capture = event.capture
     mapping.time = event.time
     mapping.task = event.task
     mapping.pid = event.pid

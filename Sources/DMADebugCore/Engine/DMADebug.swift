@@ -122,6 +122,7 @@ public struct DMADebug: Sendable {
   public var driverFilter: [UInt8] { filter.name }
 
   /// What dma-debug prints before the device: its driver, or its bus when none is bound.
+  @inline(__always)
   public func driver(of device: DeviceID) -> DriverID {
     guard Int(device.rawValue) < devices.count else { return .unknown }
     let state = devices[Int(device.rawValue)]
@@ -133,11 +134,13 @@ public struct DMADebug: Sendable {
   }
 
   /// Whether the DMA addresses of a device are physical addresses, as far as the trace shows.
+  @inline(__always)
   public func isDirect(_ device: DeviceID) -> Bool {
     Int(device.rawValue) < devices.count && devices[Int(device.rawValue)].isDirect
   }
 
   /// The physical address of a mapping, or `nil` when the trace does not give it.
+  @inline(__always)
   public func physicalAddress(of mapping: Mapping) -> UInt64? {
     if mapping.flags.contains(.physicalKnown) { return mapping.physicalAddress }
     return physicalAddress(
@@ -148,6 +151,7 @@ public struct DMADebug: Sendable {
     )
   }
 
+  @inline(__always)
   func physicalAddress(
     pointer: UInt64,
     isHashed: Bool,
@@ -198,6 +202,7 @@ public struct DMADebug: Sendable {
   }
 
   /// The largest DMA address that a device can use, as far as somebody told.
+  @inline(__always)
   public func mask(of device: DeviceID) -> UInt64? {
     let index = Int(device.rawValue)
     return index < devices.count ? details[Int(devices[index].details)].mask : nil

@@ -195,6 +195,8 @@ public struct DMAEvent: Sendable, BitwiseCopyable {
   public var address: UInt64 = 0
   /// Where it stands: line of a text (from 1), record of a binary trace (from 1).
   public var line: UInt64 = 0
+  /// Of several captures that are read as one, the one that ``line`` is in.
+  public var capture: UInt16 = 0
   /// Index of the first word of the lists in ``EventBatch/payload``; or of the text of a marker in
   /// ``EventBatch/text``.
   public var payload: UInt32 = 0

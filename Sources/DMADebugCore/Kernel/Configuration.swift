@@ -13,13 +13,15 @@ public struct Configuration: Sendable {
   public var numErrors: UInt32 = 1
   /// Growing the pool beyond this many entries fails, as when the kernel is out of memory.
   public var maximumEntries: UInt32 = .max
-  /// The machine's DMA alignment is smaller than a cacheline (x86): newer kernels are silent
-  /// about overlapping cachelines there.
-  public var isCoherentMachine = true
+  /// `dma_get_cache_alignment()`: bytes of memory that DMA needs to have for itself. 1 on x86.
+  public var dmaAlignment: UInt64 = 1
   /// The trace begins at boot: nothing was mapped before its first event.
   public var isComplete = false
 
   public init(generation: KernelGeneration) {
     self.generation = generation
   }
+
+  /// The alignment is smaller than a cacheline: newer kernels are silent about overlapping cachelines.
+  public var isCoherentMachine: Bool { dmaAlignment < CachelineTracker.lineSize }
 }

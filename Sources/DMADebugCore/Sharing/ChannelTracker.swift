@@ -223,7 +223,7 @@ struct ChannelTracker: Sendable {
   }
 
   /// Whether mappings that go must be held against descriptors in flight.
-  var watchesMappings: Bool { !channelsOfSlots.isEmpty }
+  @inline(__always) var watchesMappings: Bool { !channelsOfSlots.isEmpty }
 
   /// A mapping went: the channel and descriptor that still work on it.
   ///

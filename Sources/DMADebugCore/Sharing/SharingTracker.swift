@@ -336,7 +336,7 @@ extension SharingTracker {
   public func channels() -> [DMAChannel] { channelTracker.all }
 
   /// Whether mappings that go must be held against descriptors in flight.
-  public var watchesMappings: Bool { channelTracker.watchesMappings }
+  @inline(__always) public var watchesMappings: Bool { channelTracker.watchesMappings }
 
   /// A mapping went: the channel and descriptor that still work on it.
   ///

@@ -75,6 +75,8 @@ public struct Mapping: Sendable, BitwiseCopyable {
   var cellPrevious = Mapping.none
   /// The CPU that mapped, 65535 for larger numbers.
   public internal(set) var cpu: UInt16 = 0
+  /// The capture that ``line`` is in, as ``DMAEvent/capture``.
+  public internal(set) var capture: UInt16 = 0
 
   init() {}
 

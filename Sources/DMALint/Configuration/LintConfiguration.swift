@@ -68,12 +68,21 @@ public struct LintConfiguration: Sendable {
   var overrides: [Override] = []
   public var suppressions: [Suppression] = []
   public var leakMinimum = 32
+  /// `2026-11-21`; suppressions that end before are no longer heeded. Without a date all are.
+  public var today = ""
   public var failOn: String?
   public var baseline: String?
   /// Where each setting comes from.
   public var origins: [String: String] = [:]
 
   public init() {}
+
+  /// Settings under which every finding is there that these would have found, hidden or not.
+  public var showingAll: LintConfiguration {
+    var all = LintConfiguration()
+    all.leakMinimum = leakMinimum
+    return all
+  }
 
   /// Takes a file over what is there.
   ///
@@ -267,9 +276,8 @@ public struct LintConfiguration: Sendable {
   /// Findings with their levels: those that are off go, those that somebody lives with are marked.
   ///
   /// - Parameters:
-  ///   - today: `2026-11-21`; suppressions that end before are no longer heeded.
   ///   - used: suppressions that have matched something, by position; grows.
-  func apply(_ findings: [Finding], today: String, used: inout Set<Int>) -> [Finding] {
+  func apply(_ findings: [Finding], used: inout Set<Int>) -> [Finding] {
     findings.compactMap { original in
       let level = level(original)
       guard let severity = level.severity else { return nil }

@@ -8,7 +8,7 @@ import DMATrace
 /// nothing is concluded from an order of two things less than ``tolerance`` apart without saying so.
 public struct LogJoin {
   /// Nanoseconds: what is closer than that may have happened in the other order.
-  public static let tolerance: UInt64 = 1_000_000
+  public static let tolerance = DMA117.tolerance
   /// How far apart a message and the finding of the trace that is the same may be, in nanoseconds.
   public static let messageTolerance: UInt64 = 1_000_000_000
   /// The most records of a log that are kept.
@@ -64,111 +64,79 @@ public struct LogJoin {
     nextFault < faults.count && (faults[nextFault].time ?? 0) <= time
   }
 
+  /// A trace that a log is held against.
+  struct Trace {
+    /// Its captures, as findings name them.
+    var captures: [String]
+    /// From its first to its last event so far; `nil` before the first.
+    var range: ClosedRange<UInt64>?
+
+    /// All of it, in messages.
+    var name: String { captures.joined(separator: ", ") }
+
+    /// The capture that something is in.
+    func name(of capture: UInt16) -> String {
+      Int(capture) < captures.count ? captures[Int(capture)] : name
+    }
+  }
+
   /// Looks up the faults that were printed up to a time, in the state at that time.
-  ///
-  /// - Parameters:
-  ///   - trace: the trace, as findings shall name it.
-  ///   - range: from its first to its last event so far; `nil` before the first.
-  public mutating func takeFaults(
-    until time: UInt64,
-    _ judge: Judge,
-    _ engine: DMADebug,
-    _ names: TraceNames,
-    trace: String,
-    range: ClosedRange<UInt64>?
-  ) {
+  mutating func takeFaults(until time: UInt64, _ context: inout LintContext, of trace: Trace) {
     while hasFault(until: time) {
       let record = faults[nextFault]
       nextFault += 1
-      join(record, judge, engine, names, trace, range)
+      join(record, &context, trace)
     }
   }
 
   private mutating func join(
     _ record: LogRecord,
-    _ judge: Judge,
-    _ engine: DMADebug,
-    _ names: TraceNames,
-    _ trace: String,
-    _ range: ClosedRange<UInt64>?
+    _ context: inout LintContext,
+    _ trace: Trace
   ) {
     guard let time = record.time, let device = record.device,
       let address = record.values.dmaAddress
     else { return }
     var record = record
+    let names = context.names
     let id = Self.device(device, names)
     if let id, record.driver == nil {
-      let driver = judge.driver(of: id) ?? engine.driver(of: id)
+      let driver = context.driver(of: id)
       if driver != .unknown { record.driver = names.drivers.string(driver.rawValue) }
     }
-    guard let range, range.lowerBound <= time &+ Self.tolerance,
+    guard let range = trace.range, range.lowerBound <= time &+ Self.tolerance,
       time <= range.upperBound &+ Self.tolerance
     else {
-      collector.add(record, explanation: "printed outside of the time of \(trace)")
+      collector.add(record, explanation: "printed outside of the time of \(trace.name)")
       return
     }
     guard let id else {
-      collector.add(record, explanation: "\(trace) has no mapping of this device")
+      collector.add(record, explanation: "\(trace.name) has no mapping of this device")
       return
     }
-    guard let found = judge.mapping(at: address, of: id, engine) else {
-      collector.add(
-        record,
-        explanation: "nothing was mapped there, as far as \(trace) shows"
-      )
-      return
+    let content = context.content(at: address, of: id)
+    var origin: Finding.Origin?
+    switch content {
+    case .live(let mapping)?:
+      origin = Finding.Origin(mapping, names)
+      origin?.path = trace.name(of: mapping.capture)
+    case .ended(let ended)?:
+      origin = ended.mapping.map { Finding.Origin($0, names) }
+      origin?.path = ended.mapping.map { trace.name(of: $0.capture) }
+      if ended.time < time { origin?.endedBefore = time - ended.time }
+    default: break
     }
-    let mapping = found.mapping
-    var origin = Finding.Origin(
-      line: mapping.line,
-      time: mapping.time,
-      task: mapping.task == NameTable.unknown ? nil : names.tasks.string(mapping.task),
-      pid: mapping.pid,
-      cpu: UInt32(mapping.cpu),
-      site: names.mapSite(of: mapping),
-      stack: names.stacks[mapping.stack].map { names.symbols.string($0) },
-      dmaAddress: mapping.dmaAddress,
-      size: mapping.size,
-      direction: mapping.direction,
-      type: mapping.type,
-      isAdopted: mapping.isAdopted
-    )
-    origin.path = trace
-    if let gone = found.unmapped, gone.time < time { origin.endedBefore = time - gone.time }
     collector.add(
       record,
       origin: origin,
-      explanation: Self.explanation(record, mapping, found.unmapped, time)
+      explanation: DMA117.explanation(
+        of: record,
+        content,
+        at: time,
+        context,
+        trace: trace.name
+      )
     )
-  }
-
-  private static func explanation(
-    _ record: LogRecord,
-    _ mapping: Mapping,
-    _ unmapped: (time: UInt64, line: UInt64)?,
-    _ time: UInt64
-  ) -> String {
-    let what = "\(mapping.direction.traceName) mapping of \(mapping.size) bytes"
-    if let unmapped, time > unmapped.time {
-      let distance = time - unmapped.time
-      var text =
-        "the \(what) there was unmapped \(distance / 1000) µs before, in line \(unmapped.line)"
-      if distance < tolerance {
-        text += "; the access may have come before that, the stamp of a fault is late"
-      }
-      return text
-    }
-    if let unmapped, unmapped.time - time < tolerance {
-      return "inside a \(what) that was unmapped at about the same time, in line \(unmapped.line)"
-    }
-    if time < mapping.time || time - mapping.time < tolerance, !mapping.isAdopted {
-      return "a \(what) was made there at about the same time"
-    }
-    switch (record.values.isWrite, mapping.direction) {
-    case (true?, .toDevice): return "the device wrote into a live \(what)"
-    case (false?, .fromDevice): return "the device read from a live \(what)"
-    default: return "inside a live \(what)"
-    }
   }
 
   /// The device of a trace that a log names, perhaps without its domain.
@@ -253,5 +221,30 @@ public struct LogJoin {
       origin.stack = record.mappedAt
       finding.origin = origin
     }
+  }
+}
+
+extension LogJoin {
+  /// Why a trace and the log may not belong together; `nil` when nothing speaks against it.
+  ///
+  /// - Parameter range: Of the times of the trace.
+  func doubt(_ range: ClosedRange<UInt64>?, _ summary: TraceSummary) -> String? {
+    guard let span else { return nil }
+    if summary.clock == .ticks {
+      return "its clock counts ticks, so nothing of \(displayName(path)) can be found in it;"
+        + " record with the trace clock 'local'"
+    }
+    guard let range else { return nil }
+    if span.upperBound < range.lowerBound || span.lowerBound > range.upperBound {
+      return
+        "its times and those of \(displayName(path)) do not meet: they are of different runs or"
+        + " clocks (printk goes with the trace clock 'local')"
+    }
+    if largestLag > Self.tolerance {
+      return
+        "messages of \(displayName(path)) have stamps up to \(largestLag / 1000) µs later than what"
+        + " they are about: the clocks differ, take what is said about an order with care"
+    }
+    return nil
   }
 }

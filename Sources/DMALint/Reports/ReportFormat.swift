@@ -76,13 +76,29 @@ extension Finding {
   /// What a log or a dump shows has no moment: there it is the one that explains the rule.
   public var command: String {
     guard isReplayable else { return "dmatop explain \(rule.id)" }
-    let name = path == "<stdin>" ? "TRACE" : path
-    return "dmatop replay \(Self.argument(name)) --finding \(identifier)"
+    return "dmatop replay \(invocation.arguments(path: path)) --finding \(identifier)"
   }
 
   /// The fingerprint, and which one of several.
   public var identifier: String {
     occurrence > 1 ? "\(fingerprint):\(occurrence)" : fingerprint
+  }
+}
+
+extension Invocation {
+  /// The arguments of `dmatop replay` that open the captures, as a shell takes them.
+  ///
+  /// - Parameter path: The capture of a finding, when nothing better is known.
+  func arguments(path: String) -> String {
+    // What came through standard input is gone: it has to be put in for it.
+    let names = (captures.isEmpty ? [path] : captures).map {
+      $0 == "<stdin>" ? "TRACE" : Self.argument($0)
+    }
+    let others = names.dropFirst().map { "--with \($0)" }
+    let options = options.map { option in
+      option.name + (option.value.map { " " + Self.argument($0) } ?? "")
+    }
+    return (names.prefix(1) + others + options).joined(separator: " ")
   }
 
   /// A file name as an argument in a shell, safe to show and to paste: it is neither an option nor

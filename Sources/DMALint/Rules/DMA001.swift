@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap of an address that is an error.
-  static let freeInvalidAddress = Rule(
+import DMADebugCore
+
+enum DMA001: KernelCheck {
+  static let rule = Rule(
     "DMA001",
     "free-invalid-address",
     .error,
@@ -26,4 +27,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.freeInvalidAddress
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap of something that is not mapped.
-  static let freeNotAllocated = Rule(
+import DMADebugCore
+
+enum DMA002: KernelCheck {
+  static let rule = Rule(
     "DMA002",
     "free-not-allocated",
     .error,
@@ -32,4 +33,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.freeNotAllocated
 }

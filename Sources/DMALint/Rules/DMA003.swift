@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap with another size than mapped.
-  static let freeDifferentSize = Rule(
+import DMADebugCore
+
+enum DMA003: KernelCheck {
+  static let rule = Rule(
     "DMA003",
     "free-size",
     .error,
@@ -30,4 +31,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.freeDifferentSize
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap with the wrong function.
-  static let freeWrongFunction = Rule(
+import DMADebugCore
+
+enum DMA004: KernelCheck {
+  static let rule = Rule(
     "DMA004",
     "free-function",
     .error,
@@ -30,4 +31,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.freeWrongFunction
 }

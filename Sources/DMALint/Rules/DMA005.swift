@@ -1,6 +1,7 @@
-extension Rule {
-  /// Free with another CPU address than allocated.
-  static let freeDifferentCPUAddress = Rule(
+import DMADebugCore
+
+enum DMA005: KernelCheck {
+  static let rule = Rule(
     "DMA005",
     "free-cpu-address",
     .error,
@@ -31,4 +32,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.freeDifferentCPUAddress
 }

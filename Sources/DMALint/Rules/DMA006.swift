@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap of a list with another entry count.
-  static let freeDifferentSGCount = Rule(
+import DMADebugCore
+
+enum DMA006: KernelCheck {
+  static let rule = Rule(
     "DMA006",
     "free-sg-count",
     .error,
@@ -32,4 +33,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.freeDifferentSGCount
 }

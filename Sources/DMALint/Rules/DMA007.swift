@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap with another direction than mapped.
-  static let freeDifferentDirection = Rule(
+import DMADebugCore
+
+enum DMA007: KernelCheck {
+  static let rule = Rule(
     "DMA007",
     "free-direction",
     .error,
@@ -29,4 +30,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.freeDifferentDirection
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Dma_mapping_error() was never asked.
-  static let mapErrorNotChecked = Rule(
+import DMADebugCore
+
+enum DMA008: KernelCheck {
+  static let rule = Rule(
     "DMA008",
     "map-error-unchecked",
     .error,
@@ -42,4 +43,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.mapErrorNotChecked
 }

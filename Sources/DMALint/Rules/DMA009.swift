@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap with other attributes than mapped.
-  static let freeDifferentAttributes = Rule(
+import DMADebugCore
+
+enum DMA009: KernelCheck {
+  static let rule = Rule(
     "DMA009",
     "free-attributes",
     .error,
@@ -29,4 +30,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.freeDifferentAttributes
 }

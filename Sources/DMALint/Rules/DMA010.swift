@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sync of something that is not mapped.
-  static let syncNotAllocated = Rule(
+import DMADebugCore
+
+enum DMA010: KernelCheck {
+  static let rule = Rule(
     "DMA010",
     "sync-not-allocated",
     .error,
@@ -31,4 +32,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.syncNotAllocated
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sync beyond the end of the mapping.
-  static let syncOutsideRange = Rule(
+import DMADebugCore
+
+enum DMA011: KernelCheck {
+  static let rule = Rule(
     "DMA011",
     "sync-outside-range",
     .error,
@@ -30,4 +31,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.syncOutsideRange
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sync with another direction than mapped.
-  static let syncDifferentDirection = Rule(
+import DMADebugCore
+
+enum DMA012: KernelCheck {
+  static let rule = Rule(
     "DMA012",
     "sync-direction",
     .error,
@@ -29,4 +30,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.syncDifferentDirection
 }

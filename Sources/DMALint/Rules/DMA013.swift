@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sync for the CPU of memory for the device.
-  static let syncReadOnlyForCPU = Rule(
+import DMADebugCore
+
+enum DMA013: KernelCheck {
+  static let rule = Rule(
     "DMA013",
     "sync-read-only-for-cpu",
     .error,
@@ -30,4 +31,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.syncReadOnlyForCPU
 }

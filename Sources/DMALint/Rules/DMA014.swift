@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sync for the device of memory for the CPU.
-  static let syncWriteOnlyToDevice = Rule(
+import DMADebugCore
+
+enum DMA014: KernelCheck {
+  static let rule = Rule(
     "DMA014",
     "sync-write-only-to-device",
     .error,
@@ -29,4 +30,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.syncWriteOnlyToDevice
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sync of a list with another entry count.
-  static let syncDifferentSGCount = Rule(
+import DMADebugCore
+
+enum DMA015: KernelCheck {
+  static let rule = Rule(
     "DMA015",
     "sync-sg-count",
     .error,
@@ -31,4 +32,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.syncDifferentSGCount
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Mapping of a cacheline that is mapped.
-  static let overlappingCacheline = Rule(
+import DMADebugCore
+
+enum DMA016: KernelCheck {
+  static let rule = Rule(
     "DMA016",
     "cacheline-overlap",
     .error,
@@ -33,4 +34,15 @@ extension Rule {
       kernel: "6.12"
     )
   )
+
+  static let kind = Report.Kind.overlappingCacheline
+
+  /// The kernel names the mapping that came last; the one in its way tells more.
+  static func amend(_ report: inout Report, _ context: inout LintContext) {
+    guard let mapping = report.mapping else { return }
+    let state = context.lent
+    if let other = context.evidence.earlierMapping(onCachelineOf: mapping, state) {
+      report.mapping = other
+    }
+  }
 }

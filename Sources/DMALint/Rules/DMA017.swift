@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sg segment longer than the device takes.
-  static let segmentTooLong = Rule(
+import DMADebugCore
+
+enum DMA017: KernelCheck {
+  static let rule = Rule(
     "DMA017",
     "sg-segment-length",
     .error,
@@ -28,4 +29,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.segmentTooLong
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sg segment across a boundary.
-  static let segmentAcrossBoundary = Rule(
+import DMADebugCore
+
+enum DMA018: KernelCheck {
+  static let rule = Rule(
     "DMA018",
     "sg-segment-boundary",
     .error,
@@ -28,4 +29,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.segmentAcrossBoundary
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Mappings left when the driver was unbound.
-  static let pendingAtUnbind = Rule(
+import DMADebugCore
+
+enum DMA019: KernelCheck {
+  static let rule = Rule(
     "DMA019",
     "leak-at-unbind",
     .error,
@@ -31,4 +32,11 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.pendingAtUnbind
+
+  /// The kernel has forgotten whose mappings they were.
+  static func amend(_ report: inout Report, _ context: inout LintContext) {
+    if let driver = context.evidence.driver(of: report.device) { report.driver = driver }
+  }
 }

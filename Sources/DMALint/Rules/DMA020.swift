@@ -1,6 +1,7 @@
-extension Rule {
-  /// More than 7 mappings share a cacheline.
-  static let exceededOverlap = Rule(
+import DMADebugCore
+
+enum DMA020: KernelCheck {
+  static let rule = Rule(
     "DMA020",
     "cacheline-overflow",
     .error,
@@ -31,4 +32,10 @@ extension Rule {
       count: 7
     )
   )
+
+  static let kind = Report.Kind.exceededOverlap
+
+  static func amend(_ report: inout Report, _ context: inout LintContext) {
+    DMA016.amend(&report, &context)
+  }
 }

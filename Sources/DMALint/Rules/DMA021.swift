@@ -1,6 +1,7 @@
-extension Rule {
-  /// More mappings than dma-debug had entries for.
-  static let poolGrown = Rule(
+import DMADebugCore
+
+enum DMA021: KernelCheck {
+  static let rule = Rule(
     "DMA021",
     "pool-grown",
     .note,
@@ -11,4 +12,6 @@ extension Rule {
     fix: "Boot with a larger dma_debug_entries=, or look for what piles up.",
     keys: []
   )
+
+  static let kind = Report.Kind.poolGrown
 }

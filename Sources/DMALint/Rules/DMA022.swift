@@ -1,6 +1,8 @@
-extension Rule {
-  /// Dma-debug ran out of memory.
-  static let outOfMemory = Rule(
+import DMADebugCore
+import DMATrace
+
+enum DMA022: KernelCheck {
+  static let rule = Rule(
     "DMA022",
     "debug-disabled",
     .warning,
@@ -12,4 +14,8 @@ extension Rule {
     fix: "Boot with a larger dma_debug_entries=, or look for what piles up.",
     keys: []
   )
+
+  static let kind = Report.Kind.outOfMemory
+
+  static let logRecord = LogRecord.Kind.trackingOutOfMemory
 }

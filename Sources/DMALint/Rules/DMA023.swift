@@ -1,6 +1,7 @@
-extension Rule {
-  /// Mapping of memory on a stack.
-  static let mapsStack = Rule(
+import DMADebugCore
+
+enum DMA023: KernelCheck {
+  static let rule = Rule(
     "DMA023",
     "map-stack",
     .error,
@@ -28,4 +29,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.mapsStack
 }

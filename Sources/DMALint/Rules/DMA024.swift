@@ -1,6 +1,7 @@
-extension Rule {
-  /// Mapping of kernel text or read-only data.
-  static let mapsKernelText = Rule(
+import DMADebugCore
+
+enum DMA024: KernelCheck {
+  static let rule = Rule(
     "DMA024",
     "map-kernel-text",
     .error,
@@ -27,4 +28,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.mapsKernelText
 }

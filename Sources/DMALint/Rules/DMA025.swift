@@ -1,6 +1,7 @@
-extension Rule {
-  /// Mapping of vmalloc memory by its CPU address.
-  static let mapsVmalloc = Rule(
+import DMADebugCore
+
+enum DMA025: KernelCheck {
+  static let rule = Rule(
     "DMA025",
     "map-vmalloc",
     .error,
@@ -34,4 +35,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.mapsVmalloc
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Mapping of an address that is no memory.
-  static let mapsInvalidArea = Rule(
+import DMADebugCore
+
+enum DMA026: KernelCheck {
+  static let rule = Rule(
     "DMA026",
     "map-invalid-area",
     .error,
@@ -34,4 +35,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.mapsInvalidArea
 }

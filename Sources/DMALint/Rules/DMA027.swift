@@ -1,6 +1,7 @@
-extension Rule {
-  /// RAM mapped with dma_map_resource().
-  static let mapsRAMAsResource = Rule(
+import DMADebugCore
+
+enum DMA027: KernelCheck {
+  static let rule = Rule(
     "DMA027",
     "map-ram-as-resource",
     .error,
@@ -28,4 +29,6 @@ extension Rule {
       ]
     )
   )
+
+  static let kind = Report.Kind.mapsRAMAsResource
 }

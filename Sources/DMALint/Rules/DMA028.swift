@@ -1,6 +1,7 @@
-extension Rule {
-  /// The CPU wrote to memory that a device has.
-  static let cpuTouchesMapped = Rule(
+import DMATrace
+
+enum DMA028: RuleDefinition {
+  static let rule = Rule(
     "DMA028",
     "cpu-touches-mapped",
     .error,
@@ -28,4 +29,6 @@ extension Rule {
       kind: .log
     )
   )
+
+  static let logRecord = LogRecord.Kind.cpuTouch
 }

@@ -1,6 +1,5 @@
-extension Rule {
-  /// A map site whose live mappings grow all the time.
-  static let leakGrowth = Rule(
+struct DMA101: Check {
+  static let rule = Rule(
     "DMA101",
     "leak-growth",
     .warning,
@@ -38,4 +37,26 @@ extension Rule {
       count: 200
     )
   )
+
+  /// Whether the live mappings of a site grow and grow.
+  static func isBroken(by site: SiteHistories.Open, _ context: borrowing LintContext) -> Bool {
+    site.history.live >= context.leakMinimum && site.history.grows(until: context.endTime)
+  }
+
+  mutating func finish(_ context: inout LintContext) {
+    for site in context.openSites where Self.isBroken(by: site, context) {
+      let history = site.history
+      let seconds = Double(context.endTime - history.first) / 1e9
+      let rate = seconds > 0 ? Int(Double(history.live) / seconds) : 0
+      context.report(
+        Self.rule,
+        at: site.event,
+        "\(history.live) mappings of this site are alive in the end and became more all"
+          + " the time, \(rate) in a second; \(history.ended) of \(history.made) were unmapped",
+        mapping: site.oldest,
+        subject: context.subject(of: site),
+        count: UInt64(history.live)
+      )
+    }
+  }
 }

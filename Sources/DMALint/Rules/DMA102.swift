@@ -1,6 +1,5 @@
-extension Rule {
-  /// A mapping held far longer than others of its site.
-  static let heldLong = Rule(
+struct DMA102: Check {
+  static let rule = Rule(
     "DMA102",
     "held-long",
     .note,
@@ -42,4 +41,27 @@ extension Rule {
       ]
     )
   )
+
+  /// So many others of the site must have ended.
+  private static let minimum: UInt64 = 200
+  /// So many may live.
+  private static let maximumLive = 3
+
+  mutating func finish(_ context: inout LintContext) {
+    for site in context.openSites where !DMA101.isBroken(by: site, context) {
+      let history = site.history
+      let time = site.oldest.time
+      let age = context.endTime > time ? context.endTime - time : 0
+      guard history.ended >= Self.minimum, history.live <= Self.maximumLive, history.longest > 0,
+        age / 100 > history.longest
+      else { continue }
+      context.report(
+        Self.rule,
+        at: site.event,
+        "alive for \(age / 1000) µs; none of \(history.ended) others of this site lasted"
+          + " longer than \(history.longest / 1000) µs",
+        mapping: site.oldest
+      )
+    }
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Sync through another device than mapped.
-  static let syncOtherDevice = Rule(
+import DMADebugCore
+
+struct DMA103: Check {
+  static let rule = Rule(
     "DMA103",
     "sync-other-device",
     .error,
@@ -31,4 +32,16 @@ extension Rule {
       ]
     )
   )
+
+  mutating func reported(_ report: Report, _ context: inout LintContext) {
+    guard report.kind == .syncNotAllocated, context.event.dmaAddress != .max,
+      let other = context.sameElsewhere(report)
+    else { return }
+    context.report(
+      Self.rule,
+      "0x\(String(other.dmaAddress, radix: 16)) of \(other.size) bytes is mapped for"
+        + " another device",
+      mapping: other
+    )
+  }
 }

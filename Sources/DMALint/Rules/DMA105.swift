@@ -1,6 +1,7 @@
-extension Rule {
-  /// Buffer for the device to write that shares a cacheline.
-  static let unalignedFromDevice = Rule(
+import DMADebugCore
+
+struct DMA105: Check {
+  static let rule = Rule(
     "DMA105",
     "unaligned-from-device",
     .warning,
@@ -30,4 +31,17 @@ extension Rule {
       isCoherentMachine: false
     )
   )
+
+  mutating func mapped(_ change: MappingChange, _ context: inout LintContext) {
+    let alignment = context.alignment
+    guard alignment >= 64, change.isStreaming, change.direction != .toDevice, change.size > 0,
+      !change.attributes.contains(.skipCPUSync), let physical = change.physicalAddress,
+      physical % alignment != 0 || (physical &+ change.size) % alignment != 0
+    else { return }
+    context.report(
+      Self.rule,
+      "buffer of \(change.size) bytes at 0x\(String(physical, radix: 16)) shares a"
+        + " cacheline of \(alignment) bytes with what lies beside it"
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap with other attributes than mapped, on any kernel.
-  static let unmapAttributes = Rule(
+import DMADebugCore
+
+struct DMA106: Check {
+  static let rule = Rule(
     "DMA106",
     "unmap-attributes",
     .error,
@@ -30,4 +31,22 @@ extension Rule {
       kernel: "6.12"
     )
   )
+
+  mutating func unmapped(_ change: MappingChange, _ context: inout LintContext) {
+    // The kernel says it itself.
+    if context.generation.comparesAttributes { return }
+    switch context.event.kind {
+    case .unmapPage, .unmapPhys, .unmapResource, .unmapSG, .free, .freePages: break
+    default: return
+    }
+    let mapped = change.attributes.intersection(.comparedOnUnmap)
+    let freed = context.event.attributes.intersection(.comparedOnUnmap)
+    // Kernels that do not compare them do not print them in a dump either.
+    guard mapped != freed, !change.attributes.contains(.mmio), !change.isAdopted else { return }
+    context.report(
+      Self.rule,
+      "mapped with attributes '\(mapped.traceText)', freed with '\(freed.traceText)'",
+      mapping: context.engine.mapping(inSlot: change.slot)
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Buffer given back to the device without sync.
-  static let missingSync = Rule(
+import DMADebugCore
+
+struct DMA107: Check {
+  static let rule = Rule(
     "DMA107",
     "missing-sync",
     .warning,
@@ -32,4 +33,15 @@ extension Rule {
       ]
     )
   )
+
+  mutating func synced(_ sync: ObservedSync?, _ context: inout LintContext) {
+    guard let sync, context.event.kind == .syncSingleForCPU, sync.owner == .cpu,
+      sync.mapping.direction == .bidirectional
+    else { return }
+    context.report(
+      Self.rule,
+      "synced for the CPU again without a sync for the device in between",
+      mapping: sync.mapping
+    )
+  }
 }

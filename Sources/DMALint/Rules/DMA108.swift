@@ -1,6 +1,7 @@
-extension Rule {
-  /// Syncs that do nothing.
-  static let uselessSync = Rule(
+import DMADebugCore
+
+struct DMA108: Check {
+  static let rule = Rule(
     "DMA108",
     "useless-sync",
     .note,
@@ -38,4 +39,43 @@ extension Rule {
       count: 200
     )
   )
+
+  private struct Counts {
+    var syncs: UInt64 = 0
+    var useless: UInt64 = 0
+    var firstUseless = FirstEvents.none
+  }
+
+  /// So many must be useless, and nine of ten.
+  private static let minimum: UInt64 = 128
+
+  private var devices = PerDevice(Counts())
+  private var firsts = FirstEvents()
+
+  mutating func synced(_ sync: ObservedSync?, _ context: inout LintContext) {
+    let event = context.event
+    devices[event.device].syncs += 1
+    guard let sync, event.kind == .syncSingleForDevice,
+      sync.owner == .fresh || sync.owner == .device, sync.mapping.direction == .fromDevice
+    else { return }
+    devices[event.device].useless += 1
+    if devices[event.device].useless == 1 {
+      devices[event.device].firstUseless = firsts.keep(event)
+    }
+  }
+
+  mutating func finish(_ context: inout LintContext) {
+    for counts in devices.values {
+      guard let event = firsts[counts.firstUseless], counts.useless >= Self.minimum,
+        counts.useless * 10 >= counts.syncs * 9
+      else { continue }
+      context.report(
+        Self.rule,
+        at: event,
+        "\(counts.useless) of \(counts.syncs) syncs did nothing: the CPU had not"
+          + " been given the buffer",
+        count: counts.useless
+      )
+    }
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Coherent memory allocated in a hot path.
-  static let coherentChurn = Rule(
+import DMADebugCore
+
+struct DMA110: Check {
+  static let rule = Rule(
     "DMA110",
     "coherent-churn",
     .note,
@@ -36,4 +37,42 @@ extension Rule {
       count: 20
     )
   )
+
+  private struct Counts {
+    var allocations: UInt64 = 0
+    var frees: UInt64 = 0
+    var first = FirstEvents.none
+  }
+
+  /// So many pairs of both.
+  private static let minimum: UInt64 = 256
+
+  private var devices = PerDevice(Counts())
+  private var firsts = FirstEvents()
+
+  mutating func mapped(_ change: MappingChange, _ context: inout LintContext) {
+    guard !change.isStreaming, !change.isAdopted else { return }
+    devices[change.device].allocations += 1
+    if devices[change.device].allocations == 1 {
+      devices[change.device].first = firsts.keep(context.event)
+    }
+  }
+
+  mutating func unmapped(_ change: MappingChange, _ context: inout LintContext) {
+    guard !change.isStreaming, !change.isAdopted else { return }
+    devices[change.device].frees += 1
+  }
+
+  mutating func finish(_ context: inout LintContext) {
+    for counts in devices.values {
+      let pairs = min(counts.allocations, counts.frees)
+      guard let event = firsts[counts.first], pairs >= Self.minimum else { continue }
+      context.report(
+        Self.rule,
+        at: event,
+        "coherent memory was allocated and freed \(pairs) times",
+        count: pairs
+      )
+    }
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// A device that can reach all memory is bounced.
-  static let bounce64Bit = Rule(
+import DMADebugCore
+
+struct DMA111: Check {
+  static let rule = Rule(
     "DMA111",
     "bounce-64-bit",
     .warning,
@@ -34,4 +35,33 @@ extension Rule {
       ]
     )
   )
+
+  private struct Counts {
+    var bounces: UInt64 = 0
+    var first = FirstEvents.none
+  }
+
+  private var devices = PerDevice(Counts())
+  private var firsts = FirstEvents()
+
+  mutating func bounced(_ context: inout LintContext) {
+    let event = context.event
+    guard event.address == .max, !event.flags.contains(.forced) else { return }
+    devices[event.device].bounces += 1
+    if devices[event.device].bounces == 1 {
+      devices[event.device].first = firsts.keep(event)
+    }
+  }
+
+  mutating func finish(_ context: inout LintContext) {
+    for counts in devices.values {
+      guard let event = firsts[counts.first] else { continue }
+      context.report(
+        Self.rule,
+        at: event,
+        "bounced \(counts.bounces) times although the DMA mask covers 64 bits",
+        count: counts.bounces
+      )
+    }
+  }
 }

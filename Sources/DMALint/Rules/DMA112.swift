@@ -1,6 +1,7 @@
-extension Rule {
-  /// DMA address beyond the mask of the device.
-  static let beyondMask = Rule(
+import DMADebugCore
+
+struct DMA112: Check {
+  static let rule = Rule(
     "DMA112",
     "beyond-mask",
     .error,
@@ -29,4 +30,15 @@ extension Rule {
       ]
     )
   )
+
+  mutating func mapped(_ change: MappingChange, _ context: inout LintContext) {
+    guard let mask = context.engine.mask(of: change.device), mask != .max, change.size > 0,
+      change.dmaAddress &+ (change.size - 1) > mask
+    else { return }
+    context.report(
+      Self.rule,
+      "DMA address 0x\(String(change.dmaAddress, radix: 16)) of \(change.size) bytes is"
+        + " beyond the mask 0x\(String(mask, radix: 16)) of the device"
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Unmap through another device than mapped.
-  static let unmapOtherDevice = Rule(
+import DMADebugCore
+
+struct DMA113: Check {
+  static let rule = Rule(
     "DMA113",
     "unmap-other-device",
     .error,
@@ -30,4 +31,16 @@ extension Rule {
       ]
     )
   )
+
+  mutating func reported(_ report: Report, _ context: inout LintContext) {
+    guard report.kind == .freeNotAllocated, let other = context.sameElsewhere(report) else {
+      return
+    }
+    context.report(
+      Self.rule,
+      "0x\(String(other.dmaAddress, radix: 16)) of \(other.size) bytes is mapped for"
+        + " another device",
+      mapping: other
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// An sg list mapped again while it is mapped.
-  static let sgMappedTwice = Rule(
+import DMADebugCore
+
+struct DMA114: Check {
+  static let rule = Rule(
     "DMA114",
     "sg-mapped-twice",
     .warning,
@@ -36,4 +37,15 @@ extension Rule {
       ]
     )
   )
+
+  mutating func overlapped(_ overlap: Overlap, _ context: inout LintContext) {
+    guard overlap.isSameList,
+      !context.reports.contains(where: { $0.kind == .overlappingCacheline })
+    else { return }
+    context.report(
+      Self.rule,
+      "sg list of \(overlap.mapping.sgCallEntries) entries is mapped again while it is mapped",
+      mapping: overlap.other
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Use of a map that failed.
-  static let failedMapUsed = Rule(
+import DMADebugCore
+
+struct DMA115: Check {
+  static let rule = Rule(
     "DMA115",
     "failed-map-used",
     .error,
@@ -29,4 +30,11 @@ extension Rule {
       ]
     )
   )
+
+  mutating func reported(_ report: Report, _ context: inout LintContext) {
+    guard report.kind == .syncNotAllocated, context.event.dmaAddress == .max,
+      !context.evidence.askedAboutFailure[report.device]
+    else { return }
+    context.report(Self.rule, "the value of a failed map is used as an address")
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Map error asked for, and not heeded.
-  static let mapErrorIgnored = Rule(
+import DMADebugCore
+
+struct DMA116: Check {
+  static let rule = Rule(
     "DMA116",
     "map-error-ignored",
     .error,
@@ -35,4 +36,15 @@ extension Rule {
       ]
     )
   )
+
+  mutating func reported(_ report: Report, _ context: inout LintContext) {
+    guard context.evidence.askedAboutFailure[report.device] else { return }
+    switch report.kind {
+    case .freeInvalidAddress:
+      context.report(Self.rule, "the driver was told that the map failed, and unmaps it")
+    case .syncNotAllocated where context.event.dmaAddress == .max:
+      context.report(Self.rule, "the driver was told that the map failed, and syncs it")
+    default: break
+    }
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// No room in the bounce buffer.
-  static let swiotlbFull = Rule(
+import DMATrace
+
+enum DMA150: RuleDefinition {
+  static let rule = Rule(
     "DMA150",
     "swiotlb-full",
     .error,
@@ -29,4 +30,6 @@ extension Rule {
       kind: .log
     )
   )
+
+  static let logRecord = LogRecord.Kind.swiotlbFull
 }

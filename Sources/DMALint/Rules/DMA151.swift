@@ -1,6 +1,8 @@
-extension Rule {
-  /// A mapping of a dump whose map error nobody has asked about.
-  static let liveUnchecked = Rule(
+import DMADebugCore
+import DMATrace
+
+enum DMA151: RuleDefinition {
+  static let rule = Rule(
     "DMA151",
     "live-unchecked",
     .warning,
@@ -27,4 +29,35 @@ extension Rule {
       kind: .dump
     )
   )
+
+  static func examine(_ dump: MappingDump, _ collector: inout FindingCollector) {
+    struct Key: Hashable {
+      var driver: UInt32
+      var device: UInt32
+      var type: MappingType
+      var direction: Direction
+    }
+    var places: [Key: Int?] = [:]
+    for entry in dump.entries where entry.mapError == .notChecked {
+      let key = Key(
+        driver: entry.driver.rawValue,
+        device: entry.device.rawValue,
+        type: entry.type,
+        direction: entry.direction
+      )
+      if let known = places[key] {
+        if let known { collector.change(known) { $0.count += 1 } }
+        continue
+      }
+      let position = collector.add(
+        rule,
+        entry,
+        of: dump,
+        "\(entry.size) bytes mapped \(entry.direction.traceName) at"
+          + " \(LintContext.hexadecimal(entry.dmaAddress)): nobody has asked for the map error",
+        origin: entry
+      )
+      places[key] = .some(position)
+    }
+  }
 }

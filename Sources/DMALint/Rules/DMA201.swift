@@ -1,6 +1,7 @@
-extension Rule {
-  /// The last known reference of a dma-buf is gone and a device is still attached.
-  static let leakedAttachment = Rule(
+import DMADebugCore
+
+struct DMA201: Check {
+  static let rule = Rule(
     "DMA201",
     "attachment-leaked",
     .warning,
@@ -42,4 +43,15 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.leakedAttachment
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "never detached from \(context.buffer(incident)), whose last known reference was put"
+        + (incident.detail == 1 ? "; it is still mapped for the device" : "")
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// A driver left its device while it is attached to a dma-buf.
-  static let unboundWhileAttached = Rule(
+import DMADebugCore
+
+struct DMA202: Check {
+  static let rule = Rule(
     "DMA202",
     "unbound-while-attached",
     .error,
@@ -40,4 +41,16 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.unboundWhileAttached
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "the driver left while the device is attached to \(context.buffer(incident)), since"
+        + " \(context.origin(incident))"
+        + (incident.value > 1 ? ", and to \(incident.value - 1) more" : "")
+    )
+  }
 }

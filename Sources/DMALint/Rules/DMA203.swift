@@ -1,6 +1,7 @@
-extension Rule {
-  /// An attachment was detached while mapped.
-  static let detachWhileMapped = Rule(
+import DMADebugCore
+
+struct DMA203: Check {
+  static let rule = Rule(
     "DMA203",
     "detach-while-mapped",
     .error,
@@ -42,4 +43,16 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.detachWhileMapped
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "detached from \(context.buffer(incident)) with"
+        + " \(LintContext.plural(incident.value, "mapping")) of it left; attached in"
+        + " \(context.origin(incident))"
+    )
+  }
 }

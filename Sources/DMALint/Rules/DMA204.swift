@@ -1,6 +1,7 @@
-extension Rule {
-  /// An attachment was unmapped that was not mapped.
-  static let unmapWithoutMap = Rule(
+import DMADebugCore
+
+struct DMA204: Check {
+  static let rule = Rule(
     "DMA204",
     "unmap-without-map",
     .error,
@@ -44,4 +45,17 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.unmapWithoutMap
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      incident.detail == 1
+        ? "an attachment to \(context.buffer(incident)) was unmapped after the last one was detached"
+        : "the attachment to \(context.buffer(incident)) was unmapped although it is not mapped;"
+          + " attached in \(context.origin(incident))"
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// dma_buf_vmap() and dma_buf_vunmap() do not pair.
-  static let unbalancedKernelMapping = Rule(
+import DMADebugCore
+
+struct DMA205: Check {
+  static let rule = Rule(
     "DMA205",
     "kernel-mapping-unbalanced",
     .error,
@@ -46,4 +47,19 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.unbalancedKernelMapping
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    let what = context.buffer(incident)
+    let message =
+      switch incident.detail {
+      case 0: "dma_buf_vunmap() of \(what) without a mapping into the kernel"
+      case 1: "dma_buf_kunmap() of \(what) without a mapping into the kernel"
+      default:
+        "\(LintContext.plural(incident.value, "mapping")) of \(what) into the kernel left after the"
+          + " last known reference was put"
+      }
+    context.report(Self.rule, incident, message)
+  }
 }

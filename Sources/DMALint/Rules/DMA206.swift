@@ -1,6 +1,7 @@
-extension Rule {
-  /// Windows of CPU access do not pair.
-  static let unbalancedAccess = Rule(
+import DMADebugCore
+
+struct DMA206: Check {
+  static let rule = Rule(
     "DMA206",
     "cpu-access-unbalanced",
     .error,
@@ -46,4 +47,20 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.unbalancedAccess
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    let what = context.buffer(incident)
+    let direction = incident.event.direction.kernelName
+    let message =
+      switch incident.detail {
+      case 0: "dma_buf_end_cpu_access(\(direction)) of \(what) without its begin"
+      case 1:
+        "CPU access to \(what) was begun and not ended when its last known reference was put"
+      default:
+        "dma_buf_end_cpu_access(\(direction)) of \(what), which was begun with another direction"
+      }
+    context.report(Self.rule, incident, message)
+  }
 }

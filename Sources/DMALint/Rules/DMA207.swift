@@ -1,6 +1,7 @@
-extension Rule {
-  /// The CPU touches a buffer without having begun access.
-  static let accessOutsideWindow = Rule(
+import DMADebugCore
+
+struct DMA207: Check {
+  static let rule = Rule(
     "DMA207",
     "access-outside-window",
     .error,
@@ -51,4 +52,17 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.accessOutsideWindow
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "the CPU \(incident.detail & 1 == 1 ? "writes to" : "reads") \(context.buffer(incident)) "
+        + (incident.detail & 2 == 2
+          ? "in a window of CPU access for the other direction"
+          : "outside of begin and end of CPU access")
+    )
+  }
 }

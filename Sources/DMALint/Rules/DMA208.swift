@@ -1,6 +1,7 @@
-extension Rule {
-  /// A buffer is used while a fence says that somebody else still works on it.
-  static let accessWithoutFence = Rule(
+import DMADebugCore
+
+struct DMA208: Check {
+  static let rule = Rule(
     "DMA208",
     "access-without-fence",
     .error,
@@ -59,4 +60,16 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.accessWithoutFence
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    let who = incident.event.device == .unknown ? "the CPU" : "the device"
+    context.report(
+      Self.rule,
+      incident,
+      "\(who) \(incident.detail == 1 ? "writes to" : "reads") \(context.buffer(incident)) before"
+        + " \(context.fence(incident)) is signaled"
+    )
+  }
 }

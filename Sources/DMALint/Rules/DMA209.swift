@@ -1,6 +1,7 @@
-extension Rule {
-  /// A dma-buf is used after its last known reference.
-  static let useAfterPut = Rule(
+import DMADebugCore
+
+struct DMA209: Check {
+  static let rule = Rule(
     "DMA209",
     "use-after-put",
     .error,
@@ -47,4 +48,16 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.useAfterPut
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "\(incident.event.kind.name)() of \(context.buffer(incident)) after "
+        + (incident.detail == 1 ? "its last reference" : "the last known reference")
+        + " was put in \(context.origin(incident))"
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// A fence that somebody needs was never signaled.
-  static let neverSignaled = Rule(
+import DMADebugCore
+
+struct DMA210: Check {
+  static let rule = Rule(
     "DMA210",
     "fence-never-signaled",
     .error,
@@ -59,4 +60,17 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.neverSignaled
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      context.fence(incident)
+        + (incident.detail == 1
+          ? " was destroyed and never signaled"
+          : " was never signaled, later ones of its timeline were")
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Threads wait for fences that only they can signal.
-  static let deadlock = Rule(
+import DMADebugCore
+
+struct DMA211: Check {
+  static let rule = Rule(
     "DMA211",
     "fence-deadlock",
     .warning,
@@ -56,4 +57,15 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.deadlock
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "\(incident.value) threads have waited for each other's fences for \(incident.detail) ms, this"
+        + " one for \(context.fence(incident))"
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// A range of IOVA is given back with memory linked into it.
-  static let iovaLeftLinked = Rule(
+import DMADebugCore
+
+struct DMA213: Check {
+  static let rule = Rule(
     "DMA213",
     "iova-left-linked",
     .error,
@@ -36,4 +37,15 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.iovaLeftLinked
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "\(incident.event.kind.name)() gave back addresses with \(incident.value) bytes still linked,"
+        + " the first in \(context.origin(incident))"
+    )
+  }
 }

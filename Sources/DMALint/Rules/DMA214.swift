@@ -1,6 +1,7 @@
-extension Rule {
-  /// Memory was linked into a range of IOVA and never synchronised.
-  static let iovaNotSynced = Rule(
+import DMADebugCore
+
+struct DMA214: Check {
+  static let rule = Rule(
     "DMA214",
     "iova-not-synced",
     .warning,
@@ -35,4 +36,15 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.iovaNotSynced
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "\(incident.value) bytes were linked in \(context.origin(incident)) and taken down without a"
+        + " dma_iova_sync()"
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// Memory is linked outside of the range that was allocated.
-  static let iovaOutside = Rule(
+import DMADebugCore
+
+struct DMA215: Check {
+  static let rule = Rule(
     "DMA215",
     "iova-outside",
     .error,
@@ -33,4 +34,16 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.iovaOutside
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "\(incident.event.size) bytes were linked at"
+        + " 0x\(String(incident.event.dmaAddress, radix: 16)), outside of the \(incident.value) bytes"
+        + " allocated in \(context.origin(incident))"
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// A channel of dmaengine is released with descriptors in flight.
-  static let releaseInFlight = Rule(
+import DMADebugCore
+
+struct DMA216: Check {
+  static let rule = Rule(
     "DMA216",
     "channel-released-in-flight",
     .error,
@@ -45,4 +46,16 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.releaseInFlight
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "\(context.names.channels.string(incident.event.site)) was released with"
+        + " \(LintContext.plural(incident.value, "descriptor")) in flight, the first prepared in"
+        + " \(context.origin(incident))"
+    )
+  }
 }

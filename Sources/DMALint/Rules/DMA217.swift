@@ -1,6 +1,7 @@
-extension Rule {
-  /// A buffer is unmapped while a descriptor of dmaengine works on it.
-  static let unmapInFlight = Rule(
+import DMADebugCore
+
+struct DMA217: Check {
+  static let rule = Rule(
     "DMA217",
     "unmapped-in-flight",
     .error,
@@ -39,4 +40,27 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.unmapInFlight
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(Self.rule, incident, "unmapped while a descriptor works on it")
+  }
+
+  mutating func unmapped(_ change: MappingChange, _ context: inout LintContext) {
+    guard context.engine.watchesMappings,
+      let (channel, descriptor) = context.engine.sharing.inFlight(
+        slot: change.slot,
+        address: change.dmaAddress,
+        size: change.size
+      )
+    else { return }
+    let cookie = Int64(bitPattern: descriptor.cookie ?? 0)
+    context.report(
+      Self.rule,
+      "\(change.size) bytes at 0x\(String(change.dmaAddress, radix: 16)) were unmapped"
+        + " while \(context.names.channels.string(channel.name)) works on them (cookie \(cookie),"
+        + " prepared in line \(descriptor.event.line))"
+    )
+  }
 }

@@ -1,6 +1,7 @@
-extension Rule {
-  /// A device goes on through a mapping of a buffer that has moved.
-  static let staleMapping = Rule(
+import DMADebugCore
+
+struct DMA218: Check {
+  static let rule = Rule(
     "DMA218",
     "stale-mapping",
     .error,
@@ -49,4 +50,15 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.staleMapping
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "the device \(incident.detail == 1 ? "writes to" : "reads") \(context.buffer(incident))"
+        + " through a mapping from before its last move; attached in \(context.origin(incident))"
+    )
+  }
 }

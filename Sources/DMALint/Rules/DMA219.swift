@@ -1,6 +1,7 @@
-extension Rule {
-  /// A dynamic importer detaches without its unpin.
-  static let detachWhilePinned = Rule(
+import DMADebugCore
+
+struct DMA219: Check {
+  static let rule = Rule(
     "DMA219",
     "detach-while-pinned",
     .warning,
@@ -39,4 +40,15 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.detachWhilePinned
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "detached from \(context.buffer(incident)) with \(LintContext.plural(incident.value, "pin"))"
+        + " left; attached in \(context.origin(incident))"
+    )
+  }
 }

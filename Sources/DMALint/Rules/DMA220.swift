@@ -1,6 +1,7 @@
-extension Rule {
-  /// A buffer was exported and forgotten.
-  static let lostBuffer = Rule(
+import DMADebugCore
+
+struct DMA220: Check {
+  static let rule = Rule(
     "DMA220",
     "buffer-lost",
     .warning,
@@ -40,4 +41,15 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.lostBuffer
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "\(context.buffer(incident)) was exported, and nothing was seen of it in the"
+        + " \(incident.value / 1_000_000) ms since: no descriptor, no device, no put"
+    )
+  }
 }

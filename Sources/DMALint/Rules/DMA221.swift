@@ -1,6 +1,7 @@
-extension Rule {
-  /// A driver left without giving its ranges of IOVA back.
-  static let leakedRange = Rule(
+import DMADebugCore
+
+struct DMA221: Check {
+  static let rule = Rule(
     "DMA221",
     "iova-range-leaked",
     .warning,
@@ -39,4 +40,16 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.leakedRange
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "the driver left and \(incident.detail) bytes of IOVA in"
+        + " \(LintContext.plural(incident.value, "range")) were not given back, the first allocated in"
+        + " \(context.origin(incident))"
+    )
+  }
 }

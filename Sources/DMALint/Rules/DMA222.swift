@@ -1,6 +1,7 @@
-extension Rule {
-  /// A descriptor of dmaengine was submitted and nobody started it.
-  static let neverIssued = Rule(
+import DMADebugCore
+
+struct DMA222: Check {
+  static let rule = Rule(
     "DMA222",
     "never-issued",
     .warning,
@@ -53,4 +54,16 @@ extension Rule {
       ]
     )
   )
+
+  static let incidentKind = SharingIncident.Kind.neverIssued
+
+  mutating func incident(_ incident: SharingIncident, _ context: inout LintContext) {
+    context.report(
+      Self.rule,
+      incident,
+      "\(LintContext.plural(incident.value, "descriptor")) of"
+        + " \(context.names.channels.string(incident.event.site)) went without having been issued, the"
+        + " first submitted in \(context.origin(incident))"
+    )
+  }
 }

@@ -1,6 +1,5 @@
-extension Rule {
-  /// The tracer lost events.
-  static let lostEvents = Rule(
+enum TRC001: CaptureCheck {
+  static let rule = Rule(
     "TRC001",
     "lost-events",
     .warning,
@@ -29,4 +28,15 @@ extension Rule {
       ]
     )
   )
+
+  static func assess(_ capture: CaptureHealth) -> CaptureFault? {
+    let count = capture.summary.lostEvents
+    guard count > 0, capture.kind != .dump else { return nil }
+    return CaptureFault(
+      message: capture.kind == .log
+        ? "the kernel kept back \(count) messages; what they would have said is unknown"
+        : "the tracer lost \(count) events or more; what they would have shown is undecided",
+      count: count
+    )
+  }
 }

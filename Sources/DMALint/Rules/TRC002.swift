@@ -1,6 +1,5 @@
-extension Rule {
-  /// The oldest events were overwritten.
-  static let overwritten = Rule(
+enum TRC002: CaptureCheck {
+  static let rule = Rule(
     "TRC002",
     "overwritten-events",
     .warning,
@@ -28,4 +27,14 @@ extension Rule {
       ]
     )
   )
+
+  static func assess(_ capture: CaptureHealth) -> CaptureFault? {
+    let count = capture.summary.overwrittenEvents
+    guard count > 0, capture.kind == .trace else { return nil }
+    return CaptureFault(
+      message: "\(count) events were overwritten before the capture was saved; use a larger trace"
+        + " buffer",
+      count: count
+    )
+  }
 }

@@ -1,6 +1,5 @@
-extension Rule {
-  /// The trace has no dma events.
-  static let noDMAEvents = Rule(
+enum TRC003: CaptureCheck {
+  static let rule = Rule(
     "TRC003",
     "no-dma-events",
     .warning,
@@ -24,4 +23,20 @@ extension Rule {
       ]
     )
   )
+
+  static func assess(_ capture: CaptureHealth) -> CaptureFault? {
+    switch capture.kind {
+    case .trace where capture.summary.dmaEvents == 0 && capture.summary.damage == nil:
+      return CaptureFault(
+        message: "the trace has no dma events: record with `trace-cmd record -e dma`"
+      )
+    case .log where !capture.sawDebug:
+      return CaptureFault(
+        message:
+          "the log has no line of dma-debug (`DMA-API:`): was CONFIG_DMA_API_DEBUG on, and is"
+          + " it the whole log?"
+      )
+    default: return nil
+    }
+  }
 }

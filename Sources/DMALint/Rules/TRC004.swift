@@ -1,6 +1,5 @@
-extension Rule {
-  /// Lines that could not be understood.
-  static let malformed = Rule(
+enum TRC004: CaptureCheck {
+  static let rule = Rule(
     "TRC004",
     "malformed-lines",
     .warning,
@@ -28,4 +27,16 @@ extension Rule {
       ]
     )
   )
+
+  static func assess(_ capture: CaptureHealth) -> CaptureFault? {
+    let summary = capture.summary
+    guard summary.malformedLines > 0, capture.kind != .log else { return nil }
+    let thing = summary.isBinary ? "record" : "line"
+    let first = summary.malformed.first.map { ", first \(thing) \($0.line): \($0.reason)" } ?? ""
+    return CaptureFault(
+      message: "\(summary.malformedLines) \(thing)s could not be understood\(first)",
+      count: summary.malformedLines,
+      line: summary.malformed.first?.line ?? 0
+    )
+  }
 }

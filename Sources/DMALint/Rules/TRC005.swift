@@ -1,6 +1,5 @@
-extension Rule {
-  /// The last line is cut off.
-  static let cutOff = Rule(
+enum TRC005: CaptureCheck {
+  static let rule = Rule(
     "TRC005",
     "cut-off",
     .note,
@@ -28,4 +27,9 @@ extension Rule {
       ]
     )
   )
+
+  static func assess(_ capture: CaptureHealth) -> CaptureFault? {
+    guard capture.summary.cutOff, capture.kind != .log else { return nil }
+    return CaptureFault(message: "the last line is cut off", line: capture.summary.lines)
+  }
 }

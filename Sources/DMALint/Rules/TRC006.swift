@@ -1,6 +1,5 @@
-extension Rule {
-  /// A suppression that suppresses nothing.
-  static let unusedSuppression = Rule(
+enum TRC006: RuleDefinition {
+  static let rule = Rule(
     "TRC006",
     "unused-suppression",
     .note,
@@ -12,4 +11,9 @@ extension Rule {
     fix: "Remove it from dmatop.toml.",
     keys: []
   )
+
+  /// - Parameter suppression: One that has matched nothing.
+  static func message(_ suppression: String) -> String {
+    "suppression matches nothing: \(suppression)"
+  }
 }

@@ -1,6 +1,5 @@
-extension Rule {
-  /// A suppression that has expired.
-  static let expiredSuppression = Rule(
+enum TRC007: RuleDefinition {
+  static let rule = Rule(
     "TRC007",
     "expired-suppression",
     .warning,
@@ -12,4 +11,10 @@ extension Rule {
     fix: "Mend the driver, or set a new date.",
     keys: []
   )
+
+  /// What is to be said of a suppression that holds up to a date, `2027-06-30`; `nil` while it does.
+  static func message(_ suppression: String, expires: String?, today: String) -> String? {
+    guard let expires, expires < today else { return nil }
+    return "suppression has expired on \(expires): \(suppression)"
+  }
 }

@@ -1,6 +1,5 @@
-extension Rule {
-  /// Entries of the baseline that were not found.
-  static let staleBaseline = Rule(
+enum TRC008: RuleDefinition {
+  static let rule = Rule(
     "TRC008",
     "stale-baseline",
     .note,
@@ -12,4 +11,9 @@ extension Rule {
     fix: "Run dmatop lint --prune-baseline.",
     keys: []
   )
+
+  /// - Parameter stale: What the baseline allows and was not found.
+  static func message(_ stale: [String]) -> String? {
+    stale.first.map { "the baseline allows \(stale.count) mistakes that are gone: \($0)" }
+  }
 }

@@ -74,12 +74,13 @@ struct ConvertCommand: FileCommand {
   var fields: String?
 
   @OptionGroup var replay: ReplayArguments
+  @OptionGroup var lint: LintSettingsArguments
 
   @Flag(help: ArgumentHelp(DumpCommand.rawHelp))
   var csvRaw = false
 
   func files() -> RunFiles {
-    var files = RunFiles(reading: [trace] + replay.files)
+    var files = RunFiles(reading: [trace, lint.lintConfig] + replay.files)
     files.write(output)
     return files
   }
@@ -244,9 +245,14 @@ struct ConvertCommand: FileCommand {
     }
     var replay = try self.replay.open(trace)
     do {
-      var export = try SQLExport(path: path, &replay, source: displayName(trace))
-      try run(&replay) { replay, event in try export.observe(replay, event) }
-      try export.finish(replay)
+      var export = try SQLExport(
+        path: path,
+        &replay,
+        source: displayName(trace),
+        lint: lint.configuration()
+      )
+      try run(&replay) { replay, event in try export.observe(&replay, event) }
+      try export.finish(&replay)
     } catch let problem as SQLiteDatabase.Problem {
       throw CommandError("\(displayName(output)): \(problem.description)")
     }

@@ -194,18 +194,14 @@ struct LintCommand: FileCommand {
 
   // MARK: Running
 
-  /// A variable of the environment; empty ones count as not set.
-  private static func variable(_ name: String) -> String? {
-    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-  }
-
   /// The format of standard output.
   private var shownFormat: ReportFormat {
-    format ?? Self.variable("DMATOP_FORMAT").flatMap { ReportFormat(rawValue: $0) } ?? .text
+    format ?? LintSettings.variable("DMATOP_FORMAT").flatMap { ReportFormat(rawValue: $0) } ?? .text
   }
 
   func validate() throws {
-    if format == nil, let name = Self.variable("DMATOP_FORMAT"), ReportFormat(rawValue: name) == nil
+    if format == nil, let name = LintSettings.variable("DMATOP_FORMAT"),
+      ReportFormat(rawValue: name) == nil
     {
       throw ValidationError("DMATOP_FORMAT names no format: '\(String(escaping: name.utf8))'.")
     }
@@ -213,7 +209,7 @@ struct LintCommand: FileCommand {
 
   func files() -> RunFiles {
     var files = RunFiles(
-      reading: traces + replay.files + [config ?? Self.variable("DMATOP_CONFIG")]
+      reading: traces + replay.files + [config ?? LintSettings.variable("DMATOP_CONFIG")]
     )
     files.read(baseline)
     for target in report { files.write(target.path) }
@@ -245,7 +241,6 @@ struct LintCommand: FileCommand {
     context.pathPrefix = pathPrefix
     context.category = category
     context.rules = Rule.all.map { ($0, settings.level($0)) }
-    var used: Set<Int> = []
     let paths = try captures()
     try files(settings, paths).check()
     if merge { try checkMerge(paths) }
@@ -255,8 +250,8 @@ struct LintCommand: FileCommand {
         continue
       }
       do {
-        for var result in try merge ? lintMerged(paths, settings) : [lint(path, settings)] {
-          result.configure(settings, today: todaysDate, used: &used)
+        let found = try merge ? lintRun(paths, settings) : lint(path, settings)
+        for var result in found {
           addEvidence(&result, result.path == stdinName ? "-" : result.path)
           results.append(result)
         }
@@ -272,7 +267,10 @@ struct LintCommand: FileCommand {
       return
     }
     let stale = try applyBaseline(&results, settings)
-    addNotes(&results, settings, used, stale)
+    if !results.isEmpty {
+      let used = results.reduce(into: Set<Int>()) { $0.formUnion($1.usedSuppressions) }
+      results[0].findings += settings.notes(used: used, stale: stale, path: results[0].path)
+    }
     context.summary = LintResult.summary(results)
     try writeReports(results, context)
     let level = failOn ?? settings.failOn.flatMap { FailLevel(rawValue: $0) } ?? .error
@@ -319,119 +317,93 @@ struct LintCommand: FileCommand {
     }
   }
 
-  private func lint(_ path: String, _ settings: LintConfiguration) throws -> LintResult {
-    let name = path == "-" ? stdinName : path
+  /// The name of a capture in reports.
+  private func name(_ path: String) -> String { path == "-" ? stdinName : path }
+
+  private func lint(_ path: String, _ settings: LintConfiguration) throws -> [LintResult] {
+    if !replay.with.isEmpty { return try lintRun([path], settings) }
     if try SimulationOptions.simulation(path: path) != nil {
-      return try lint(replay.open(path), path, name, settings).0
+      return try lint(Run(replay: replay.open(path), captures: [path]), settings)
     }
+    var result: LintResult
     switch try Capture(path: path) {
-    case .trace(let reader): return try lint(replay.open(reader), path, name, settings).0
+    case .trace(let reader):
+      return try lint(Run(replay: replay.open(reader), captures: [path]), settings)
     case .dump(let dump):
       _ = try replay.options()
       replay.report.say(path, dump)
-      return .linted(dump, name: name)
+      result = .linted(dump, name: name(path))
     case .log(var reader):
       _ = try replay.options()
       var progress = Progress(path: path)
-      let result = try LintResult.linted(&reader, name: name) { _, reader in
+      result = try LintResult.linted(&reader, name: name(path)) { _, reader in
         progress.update(reader.progress)
       }
       progress.clear()
       replay.report.say(path, log: result.summary)
-      return result
     }
-  }
-
-  /// Lints a replay that has not begun.
-  ///
-  /// - Parameter join: a kernel log of the same run.
-  private func lint(
-    _ opened: Replay,
-    _ path: String,
-    _ name: String,
-    _ settings: LintConfiguration,
-    join: LogJoin? = nil
-  ) throws -> (LintResult, log: LintResult?) {
-    var replay = opened
-    var options = Judge.Options()
-    options.alignment = UInt64(self.replay.dmaAlignment)
-    options.leakMinimum = settings.leakMinimum
-    options.joinsLog = join != nil
-    var run = LintRun(
-      &replay,
-      name: name,
-      options: options,
-      drawsCharts: formats.contains(.html),
-      join: join
-    )
-    try replay.run(path, to: .end, self.replay.report) { replay, event in
-      run.observe(replay, event)
-    }
-    var result = run.finish(replay, name: name)
-    result.summary = self.replay.report.judge(result.summary)
-    let log = run.finishLog(replay, &result)
-    if let log { self.replay.report.say(log.path, log: log.summary) }
-    if let doubt = run.doubt(replay.summary) {
-      StandardError.write("dmatop: \(displayName(path)): \(doubt)")
-    }
-    return (result, log)
-  }
-
-  private func checkMerge(_ paths: [String]) throws {
-    guard paths.count >= 2 else { throw Self.mergeError }
+    result.configure(settings)
+    return [result]
   }
 
   private static let mergeError = CommandError(
     "--merge takes captures of one run: one trace or several, and a kernel log or none"
   )
 
+  private func checkMerge(_ paths: [String]) throws {
+    guard paths.count + replay.with.count >= 2 else { throw Self.mergeError }
+  }
+
   /// Lints traces and a kernel log as one capture.
-  private func lintMerged(_ paths: [String], _ settings: LintConfiguration) throws -> [LintResult] {
-    var traces: [(path: String, reader: any TraceReader)] = []
-    var log: (path: String, reader: LogReader)?
-    for path in paths {
-      if let simulation = try SimulationOptions.simulation(path: path) {
-        traces.append((path, SimulationReader(simulation)))
-        continue
-      }
-      switch try Capture(path: path) {
-      case .trace(let reader): traces.append((path, reader))
-      case .log(let reader):
-        guard log == nil else { throw Self.mergeError }
-        log = (path, reader)
-      case .dump:
-        throw TraceError(
-          path: displayName(path),
-          problem: "is a dma-api/dump",
-          advice: "give it as --start-dump beside a trace"
-        )
-      }
+  private func lintRun(_ paths: [String], _ settings: LintConfiguration) throws -> [LintResult] {
+    guard let run = try replay.openRun(paths + replay.with, name: name) else {
+      throw Self.mergeError
     }
-    guard let first = traces.first else { throw Self.mergeError }
-    func name(_ path: String) -> String { path == "-" ? stdinName : path }
-    let join = try log.map { log in
-      var reader = log.reader
-      return try LogJoin(&reader, path: name(log.path))
-    }
-    // Of several traces a line belongs to one of them: no file has that name.
-    let path = traces.map(\.path).joined(separator: "+")
-    let (result, logResult) = try lint(
-      replay.open(traces.count == 1 ? first.reader : MergedReader(traces.map(\.reader))),
-      path,
-      traces.count == 1 ? name(first.path) : path,
+    return try lint(run, settings)
+  }
+
+  /// Lints a run that has not begun.
+  private func lint(_ run: Run, _ settings: LintConfiguration) throws -> [LintResult] {
+    var replay = run.replay
+    let names = run.captures.map { name($0) }
+    var session = LintSession(
+      &replay,
+      captures: names,
       settings,
-      join: join
+      invocation: Invocation(
+        captures: names + (run.log.map { [$0.path] } ?? []),
+        options: self.replay.repeated + settingsOptions
+      ),
+      log: run.log,
+      drawsCharts: formats.contains(.html)
     )
-    return [result] + (logResult.map { [$0] } ?? [])
+    let shown = run.captures.joined(separator: ", ")
+    try replay.run(shown, to: .end, self.replay.report) { replay, event in
+      session.observe(&replay, event)
+    }
+    var results = session.finish(&replay)
+    for index in results.traces.indices {
+      results.traces[index].summary = self.replay.report.judge(results.traces[index].summary)
+    }
+    if let log = results.log { self.replay.report.say(log.path, log: log.summary) }
+    if let doubt = results.doubt {
+      StandardError.write("dmatop: \(displayName(shown)): \(doubt)")
+    }
+    return results.traces + (results.log.map { [$0] } ?? [])
+  }
+
+  /// The options of `dmatop replay` that lead to the same settings.
+  private var settingsOptions: [Invocation.Option] {
+    (config.map { [.init("--lint-config", $0)] } ?? []) + (isolated ? [.init("--isolated")] : [])
   }
 
   /// All formats that are written.
   private var formats: Set<ReportFormat> { Set(report.map(\.format) + [shownFormat]) }
 
   private func addEvidence(_ result: inout LintResult, _ path: String) {
-    if formats.contains(.text) { LintEvidence.addExcerpts(&result, path: path) }
+    if formats.contains(.text) { Excerpts.addLines(&result, path: path) }
     if result.kind == .trace, formats.contains(.sarif) || formats.contains(.html) {
-      LintEvidence.addSyncs(&result, path: path)
+      Excerpts.addSyncs(&result, path: path)
     }
   }
 
@@ -484,27 +456,12 @@ struct LintCommand: FileCommand {
 
   /// The file of settings; `nil` when there is none.
   private var configurationPath: String? {
-    isolated ? config : config ?? Self.variable("DMATOP_CONFIG") ?? Self.findConfiguration()
+    LintSettings.path(config, isolated: isolated)
   }
 
   private func settings() throws -> LintConfiguration {
-    var settings = LintConfiguration()
-    do {
-      if let path = configurationPath {
-        guard let text = try SettingsFiles.text(path) else {
-          throw CommandError("\(displayName(path)): there is no such file")
-        }
-        try settings.read(text, name: displayName(path))
-        // A baseline stands beside the file that names it.
-        if let baseline = settings.baseline, !baseline.hasPrefix("/"),
-          let slash = path.lastIndex(of: "/")
-        {
-          settings.baseline = path[...slash] + baseline
-        }
-      }
-    } catch let problem as LintConfiguration.Problem {
-      throw CommandError(problem.description)
-    }
+    var settings = try LintSettings.read(config, isolated: isolated)
+    settings.today = todaysDate
     func rules(_ words: [String], _ option: String) throws -> [String] {
       let names = words.flatMap { $0.split(separator: ",").map(String.init) }
       for name in names where !LintConfiguration.isSelector(name) {
@@ -527,20 +484,6 @@ struct LintCommand: FileCommand {
       settings.origins["severity"] = command
     }
     return settings
-  }
-
-  /// `dmatop.toml` in this directory or above.
-  private static func findConfiguration() -> String? {
-    guard let buffer = getcwd(nil, 0) else { return nil }
-    defer { free(buffer) }
-    var directory = String(cString: buffer)
-    while true {
-      let path = directory + (directory.hasSuffix("/") ? "" : "/") + "dmatop.toml"
-      if access(path, R_OK) == 0 { return path }
-      guard directory != "/", let slash = directory.lastIndex(of: "/") else { return nil }
-      directory = String(directory[..<slash])
-      if directory.isEmpty { directory = "/" }
-    }
   }
 
   private func show(_ settings: LintConfiguration) {
@@ -600,34 +543,6 @@ struct LintCommand: FileCommand {
       return stale
     } catch let problem as Baseline.Problem {
       throw CommandError(problem.description)
-    }
-  }
-
-  /// What is to be said about suppressions and baseline themselves.
-  private func addNotes(
-    _ results: inout [LintResult],
-    _ settings: LintConfiguration,
-    _ used: Set<Int>,
-    _ stale: [String]
-  ) {
-    guard !results.isEmpty else { return }
-    func add(_ name: String, _ message: String) {
-      guard let rule = Rule(named: name),
-        let level = Severity(rawValue: settings.level(rule).rawValue)
-      else { return }
-      var finding = LintResult.note(rule, message, path: results[0].path)
-      finding.severity = level
-      results[0].findings.append(finding)
-    }
-    for (index, suppression) in settings.suppressions.enumerated() {
-      if let expires = suppression.expires, expires < todaysDate {
-        add("TRC007", "suppression has expired on \(expires): \(suppression.description)")
-      } else if !used.contains(index) {
-        add("TRC006", "suppression matches nothing: \(suppression.description)")
-      }
-    }
-    if !stale.isEmpty {
-      add("TRC008", "the baseline allows \(stale.count) mistakes that are gone: \(stale[0])")
     }
   }
 }

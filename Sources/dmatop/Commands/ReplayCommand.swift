@@ -44,6 +44,7 @@ struct ReplayCommand: FileCommand {
 
   @OptionGroup var replay: ReplayArguments
   @OptionGroup var gates: GateArguments
+  @OptionGroup var lint: LintSettingsArguments
   @OptionGroup var historyBudget: HistoryArguments
 
   @Flag(help: "Draw with ASCII characters only.")
@@ -120,7 +121,7 @@ struct ReplayCommand: FileCommand {
     }
   }
 
-  func files() -> RunFiles { RunFiles(reading: [trace, config] + replay.files) }
+  func files() -> RunFiles { RunFiles(reading: [trace, config, lint.lintConfig] + replay.files) }
 
   func run() throws {
     if keysTable {
@@ -147,9 +148,8 @@ struct ReplayCommand: FileCommand {
       guard trace != "-" else { throw CommandError("--finding wants a trace in a file") }
       let found = try self.finding(finding, trace)
       state.resumeEvent = found.eventNumber
-      state.view = .errors
-      // dma-debug has no report of what its own rules of sharing find.
-      if found.rule.id.hasPrefix("DMA2") { state.show(found) }
+      // View 2 has what dma-debug reports; the rest is shown where it came up.
+      if found.rule.isOfKernel { state.view = .errors } else { state.show(found) }
     }
     guard isTerminal else {
       try begin(&state)
@@ -173,15 +173,20 @@ struct ReplayCommand: FileCommand {
 
   /// The finding of lint with a fingerprint.
   private func finding(_ finding: String, _ trace: String) throws -> Finding {
-    var replay = try self.replay.open(trace)
-    var options = Judge.Options()
-    options.alignment = UInt64(self.replay.dmaAlignment)
-    var run = LintRun(&replay, name: trace, options: options)
-    _ = try replay.run(to: .end) { replay, event in run.observe(replay, event) }
-    var result = run.finish(replay, name: trace)
-    var used: Set<Int> = []
-    result.configure(LintConfiguration(), today: "0000-00-00", used: &used)
-    guard let found = result.findings.first(where: { $0.identifier == finding }) else {
+    guard let run = try replay.openRun([trace] + replay.with, name: { $0 }) else {
+      throw CommandError("--with takes captures of the same run: traces, and a kernel log or none")
+    }
+    var replay = run.replay
+    var session = LintSession(
+      &replay,
+      captures: run.captures,
+      // What settings hide can be opened all the same.
+      try lint.configuration().showingAll,
+      log: run.log
+    )
+    _ = try replay.run(to: .end) { replay, event in session.observe(&replay, event) }
+    let findings = session.finish(&replay).traces.flatMap(\.findings)
+    guard let found = findings.first(where: { $0.identifier == finding }) else {
       throw CommandError(
         "\(displayName(trace)) has no finding '\(String(escaping: finding.utf8))';"
           + " 'dmatop lint --format json' lists them"

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DMADebugCore
 import DMAExport
+import DMALint
 import DMAReplay
 import DMATrace
 
@@ -162,7 +163,7 @@ struct ReplayArguments: ParsableArguments {
     options.entries = dmaDebugEntries
     options.driverFilter = dmaDebugDriver ?? ""
     options.isOff = dmaDebug == .off
-    options.isCoherentMachine = dmaAlignment < 64
+    options.dmaAlignment = UInt64(dmaAlignment)
     options.isComplete = complete
     if let devices { options.devices = try DeviceTable(path: devices) }
     if let startDump {
@@ -219,7 +220,7 @@ struct ReplayArguments: ParsableArguments {
   /// - Parameter budget: bytes for all that is kept to go back.
   func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
     var options = try options(gates)
-    let reader = try merging(Self.input(path, &options))
+    let reader = try merging(Self.input(path, &options), passingLogs: true)
     return try Timeline(reader, options: options, budget: budget)
   }
 
@@ -237,9 +238,22 @@ struct ReplayArguments: ParsableArguments {
   }
 
   /// The reader with the captures of `--with` beside it.
-  private func merging(_ reader: any TraceReader) throws -> any TraceReader {
-    if with.isEmpty { return reader }
-    return try MergedReader([reader] + with.map { try Self.reader($0) })
+  ///
+  /// - Parameter passingLogs: Kernel logs among them are passed over; else they are an error.
+  private func merging(
+    _ reader: any TraceReader,
+    passingLogs: Bool = false
+  ) throws -> any TraceReader {
+    var readers = [reader]
+    for path in with {
+      if passingLogs, try SimulationOptions.simulation(path: path) == nil,
+        case .log = try Capture(path: path)
+      {
+        continue
+      }
+      readers.append(try Self.reader(path))
+    }
+    return readers.count == 1 ? reader : MergedReader(readers)
   }
 
   private static func begin(_ options: inout ReplayOptions, with dump: MappingDump) throws {
@@ -263,6 +277,72 @@ struct ReplayArguments: ParsableArguments {
   /// A replay of a reader that was opened before.
   func open(_ reader: any TraceReader, _ gates: GateArguments? = nil) throws -> Replay {
     try Replay(reader: merging(reader), options: gates.map { try options($0) } ?? options())
+  }
+}
+
+/// Captures of one run, to be replayed as one.
+struct Run {
+  var replay: Replay
+  /// The traces, as they were named.
+  var captures: [String]
+  /// The kernel log among them.
+  var log: LogJoin?
+}
+
+extension ReplayArguments {
+  /// Opens captures of one run: traces, and a kernel log or none.
+  ///
+  /// - Parameter name: What to call a capture in findings.
+  /// - Returns: `nil` without a trace, or with two logs.
+  /// - Throws: ``TraceError`` when one cannot be read.
+  func openRun(_ paths: [String], name: (String) -> String) throws -> Run? {
+    var traces: [(path: String, reader: any TraceReader)] = []
+    var log: (path: String, reader: LogReader)?
+    for path in paths {
+      if let simulation = try SimulationOptions.simulation(path: path) {
+        traces.append((path, SimulationReader(simulation)))
+        continue
+      }
+      switch try Capture(path: path) {
+      case .trace(let reader): traces.append((path, reader))
+      case .log(let reader):
+        if log != nil { return nil }
+        log = (path, reader)
+      case .dump:
+        throw TraceError(
+          path: displayName(path),
+          problem: "is a dma-api/dump",
+          advice: "give it as --start-dump beside a trace"
+        )
+      }
+    }
+    guard let first = traces.first else { return nil }
+    let join = try log.map { log in
+      var reader = log.reader
+      return try LogJoin(&reader, path: name(log.path))
+    }
+    let reader = traces.count == 1 ? first.reader : MergedReader(traces.map(\.reader))
+    return Run(
+      replay: try Replay(reader: reader, options: options()),
+      captures: traces.map(\.path),
+      log: join
+    )
+  }
+
+  /// The options again, for a command that comes to the same state; captures of ``with`` are none of
+  /// them.
+  var repeated: [Invocation.Option] {
+    var options: [Invocation.Option] = []
+    func add(_ name: String, _ value: String? = nil) { options.append(.init(name, value)) }
+    if case .generation(let generation) = kernel { add("--kernel", generation.version) }
+    if let devices { add("--devices", devices) }
+    if complete { add("--complete") }
+    if let startDump { add("--start-dump", startDump) }
+    if dmaDebugEntries != 65536 { add("--dma-debug-entries", String(dmaDebugEntries)) }
+    if let dmaDebugDriver { add("--dma-debug-driver", dmaDebugDriver) }
+    if dmaDebug != .on { add("--dma-debug", dmaDebug.rawValue) }
+    if dmaAlignment != 1 { add("--dma-alignment", String(dmaAlignment)) }
+    return options
   }
 }
 

@@ -3,13 +3,8 @@ import DMATrace
 
 /// What linting one capture gave.
 public struct LintResult: Sendable {
-  /// What a capture is.
-  public enum Kind: Sendable {
-    case trace, log, dump
-  }
-
   public var path: String
-  public var kind = Kind.trace
+  public var kind = LintedKind.trace
   /// By line, then by rule.
   public var findings: [Finding]
   public var eventCount: UInt64
@@ -20,6 +15,8 @@ public struct LintResult: Sendable {
   public var undecided: Undecided
   /// Findings that were too many to keep.
   public var omitted: UInt64 = 0
+  /// Suppressions of the configuration that have matched something, by position.
+  public var usedSuppressions: Set<Int> = []
   /// Lines of the capture that findings are about, made safe to show.
   public var excerpts: [UInt64: String] = [:]
 
@@ -59,22 +56,6 @@ public struct LintResult: Sendable {
     self.undecided = undecided
   }
 
-  /// Gives the findings their levels, what somebody lives with its mark, and all their fingerprints.
-  public mutating func configure(
-    _ configuration: LintConfiguration,
-    today: String,
-    used: inout Set<Int>
-  ) {
-    findings = configuration.apply(findings, today: today, used: &used)
-    var seen: [String: Int] = [:]
-    for index in findings.indices {
-      let fingerprint = Fingerprint.of(findings[index])
-      seen[fingerprint, default: 0] += 1
-      findings[index].fingerprint = fingerprint
-      findings[index].occurrence = seen[fingerprint] ?? 1
-    }
-  }
-
   /// A finding about the configuration, which belongs to no capture.
   public static func note(_ rule: Rule, _ message: String, path: String) -> Finding {
     Finding(
@@ -109,7 +90,9 @@ public struct LintResult: Sendable {
     let suppressed = all.count { $0.suppression != nil }
     let baselined = all.count { $0.isBaselined }
     let omitted = results.reduce(0) { $0 + $1.omitted }
-    let kinds = [(Kind.trace, "trace"), (.log, "log"), (.dump, "dump")].compactMap { kind, word in
+    let kinds = [(LintedKind.trace, "trace"), (.log, "log"), (.dump, "dump")].compactMap {
+      kind,
+      word in
       let number = results.count { $0.kind == kind }
       return number > 0 ? plural(number, word) : nil
     }

@@ -73,12 +73,18 @@ public struct Finding: Sendable {
   public var site: String?
   public var stack: [String] = []
   public var origin: Origin?
+  /// What it is about.
+  public var subject = Subject.trace
   /// Syncs of the mapping in between, the first and the last few.
   public var syncs: [Step] = []
   /// Whether the monitor can show it: the capture is a trace.
   public var isReplayable = true
   /// Events that had been applied when it came up, its own included; 0 for the capture as a whole.
   public var eventNumber: UInt64 = 0
+  /// Which of several captures of one run it is in.
+  var capture = 0
+  /// How lint was run.
+  public var invocation = Invocation()
 
   /// Where the mapping was made; where the finding is, when no capture shows it.
   func place(of origin: Origin) -> (path: String, line: UInt64) {
@@ -87,4 +93,39 @@ public struct Finding: Sendable {
 
   /// Whether it counts: nobody has allowed it.
   public var isOpen: Bool { suppression == nil && !isBaselined }
+}
+
+extension Finding.Origin {
+  init(_ mapping: Mapping, _ names: TraceNames) {
+    self.init(
+      line: mapping.line,
+      time: mapping.time,
+      task: mapping.task == NameTable.unknown ? nil : names.tasks.string(mapping.task),
+      pid: mapping.pid,
+      cpu: UInt32(mapping.cpu),
+      site: names.mapSite(of: mapping),
+      stack: names.stacks[mapping.stack].map { names.symbols.string($0) },
+      dmaAddress: mapping.dmaAddress,
+      size: mapping.size,
+      direction: mapping.direction,
+      type: mapping.type,
+      isAdopted: mapping.isAdopted
+    )
+  }
+
+  init(_ entry: DumpEntry) {
+    self.init(
+      line: entry.line,
+      time: 0,
+      task: nil,
+      pid: -1,
+      cpu: nil,
+      site: nil,
+      stack: [],
+      dmaAddress: entry.dmaAddress,
+      size: entry.size,
+      direction: entry.direction,
+      type: entry.type
+    )
+  }
 }

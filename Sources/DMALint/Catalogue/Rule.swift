@@ -29,6 +29,11 @@ public enum Precision: String, Sendable {
   case hint
 }
 
+/// What a capture is.
+public enum LintedKind: Sendable {
+  case trace, log, dump
+}
+
 /// A check, known by an id and a name that never change, with its documentation.
 public struct Rule: Sendable, Equatable {
   public let id: String
@@ -89,6 +94,9 @@ public struct Rule: Sendable, Equatable {
     self = rule
   }
 
+  /// Whether the kernel's own dma-debug checks it.
+  public var isOfKernel: Bool { id.hasPrefix("DMA0") }
+
   /// Whether a selector means it: its id, its name, the beginning of its id (`DMA1`), or `ALL`.
   public func matches(_ selector: String) -> Bool {
     selector == "ALL" || selector == name || !selector.isEmpty && id.hasPrefix(selector)
@@ -120,7 +128,7 @@ public struct RuleExample: Sendable {
   public let isCoherentMachine: Bool
   public let isComplete: Bool
   /// What the lines are.
-  public let kind: LintResult.Kind
+  public let kind: LintedKind
 
   init(
     setup: [String],
@@ -130,7 +138,7 @@ public struct RuleExample: Sendable {
     kernel: String = "7.3",
     isCoherentMachine: Bool = true,
     isComplete: Bool = false,
-    kind: LintResult.Kind = .trace
+    kind: LintedKind = .trace
   ) {
     self.setup = setup
     self.cycle = cycle

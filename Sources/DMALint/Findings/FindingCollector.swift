@@ -12,7 +12,10 @@ public struct FindingCollector {
   public private(set) var findings: [Finding] = []
   /// Findings that were not kept.
   public private(set) var omitted: UInt64 = 0
+  /// What a finding is called after that is in no capture of several.
   let path: String
+  /// The captures of one run, as findings name them.
+  private let captures: [String]
   /// Findings of rules beyond the kernel by rule, device and sites: one finding for each.
   private var beyond: [BeyondKey: Int] = [:]
 
@@ -31,24 +34,34 @@ public struct FindingCollector {
 
   /// - Parameter path: The capture, as findings shall name it.
   public init(path: String) {
-    self.path = path
+    self.init(captures: [path])
+  }
+
+  /// - Parameter captures: Those of one run, in the order of ``DMAEvent/capture``, as findings shall
+  ///   name them. At least one.
+  init(captures: [String]) {
+    self.captures = captures
+    path = captures[0]
+  }
+
+  private func path(_ capture: UInt16) -> String {
+    Int(capture) < captures.count ? captures[Int(capture)] : path
+  }
+
+  /// The other side of a mistake that an event shows.
+  private func origin(_ mapping: Mapping, of event: DMAEvent, _ names: TraceNames) -> Finding.Origin
+  {
+    var origin = Finding.Origin(mapping, names)
+    if mapping.capture != event.capture { origin.path = path(mapping.capture) }
+    return origin
   }
 
   /// Takes in a report; names must be those of the reader that made its event.
-  ///
-  /// - Parameters:
-  ///   - other: the mapping that is in the way, where the kernel names only the one that came last.
-  ///   - driver: who is to blame, where the kernel has forgotten it.
   public mutating func add(
     _ report: Report,
     _ names: TraceNames,
-    _ generation: KernelGeneration,
-    other: Mapping? = nil,
-    driver: DriverID? = nil
+    _ generation: KernelGeneration
   ) {
-    var report = report
-    if let other { report.mapping = other }
-    if let driver { report.driver = driver }
     guard let rule = Rule(report.kind) else { return }
     if lastEvent != report.eventNumber {
       lastEvent = report.eventNumber
@@ -89,15 +102,18 @@ public struct FindingCollector {
     return false
   }
 
-  /// Takes in a mistake beyond the kernel's rules.
-  public mutating func add(
-    _ verdict: Judge.Verdict,
-    by judge: Judge,
-    _ engine: DMADebug,
+  /// Takes in what a check beyond the kernel says.
+  ///
+  /// - Parameters:
+  ///   - driver: Of the device.
+  ///   - eventNumber: Events applied so far.
+  mutating func add(
+    _ verdict: Verdict,
+    driver: DriverID,
+    eventNumber: UInt64,
     _ names: TraceNames
   ) {
     let event = verdict.event
-    let driver = judge.driver(of: event.device) ?? engine.driver(of: event.device)
     let key = BeyondKey(
       rule: verdict.rule.id,
       device: event.device,
@@ -114,7 +130,7 @@ public struct FindingCollector {
       Finding(
         rule: verdict.rule,
         severity: verdict.rule.severity,
-        path: path,
+        path: path(event.capture),
         line: event.line,
         time: event.time,
         task: event.task == NameTable.unknown ? nil : names.tasks.string(event.task),
@@ -127,8 +143,10 @@ public struct FindingCollector {
         count: verdict.count,
         site: names.callSite(stack: event.stack),
         stack: Self.frames(event.stack, names),
-        origin: verdict.mapping.map { origin($0, names) },
-        eventNumber: engine.eventCount
+        origin: verdict.mapping.map { origin($0, of: event, names) },
+        subject: verdict.subject,
+        eventNumber: eventNumber,
+        capture: Int(event.capture)
       )
     )
   }
@@ -145,7 +163,7 @@ public struct FindingCollector {
     return Finding(
       rule: rule,
       severity: rule.severity,
-      path: path,
+      path: path(event.capture),
       line: event.line,
       time: event.time,
       task: event.task == NameTable.unknown ? nil : names.tasks.string(event.task),
@@ -156,76 +174,32 @@ public struct FindingCollector {
       message: words.string,
       site: names.callSite(stack: event.stack),
       stack: Self.frames(event.stack, names),
-      origin: report.mapping.map { origin($0, names) },
-      eventNumber: report.eventNumber + 1
+      origin: report.mapping.map { origin($0, of: event, names) },
+      subject: .of(report.mapping, report.device, names),
+      eventNumber: report.eventNumber + 1,
+      capture: Int(event.capture)
     )
   }
 
-  private func origin(_ mapping: Mapping, _ names: TraceNames) -> Finding.Origin {
-    Finding.Origin(
-      line: mapping.line,
-      time: mapping.time,
-      task: mapping.task == NameTable.unknown ? nil : names.tasks.string(mapping.task),
-      pid: mapping.pid,
-      cpu: UInt32(mapping.cpu),
-      site: names.mapSite(of: mapping),
-      stack: Self.frames(mapping.stack, names),
-      dmaAddress: mapping.dmaAddress,
-      size: mapping.size,
-      direction: mapping.direction,
-      type: mapping.type,
-      isAdopted: mapping.isAdopted
-    )
-  }
-
-  private static func frames(_ stack: UInt32, _ names: TraceNames) -> [String] {
+  static func frames(_ stack: UInt32, _ names: TraceNames) -> [String] {
     names.stacks[stack].map { names.symbols.string($0) }
   }
 
-  /// Adds what is to be said of the capture itself.
-  public mutating func add(_ summary: TraceSummary) {
-    if summary.lostEvents > 0 {
-      add(
-        .lostEvents,
-        "the tracer lost \(summary.lostEvents) events or more; what they would "
-          + "have shown is undecided",
-        count: summary.lostEvents
-      )
-    }
-    if summary.overwrittenEvents > 0 {
-      add(
-        .overwritten,
-        "\(summary.overwrittenEvents) events were overwritten before the capture "
-          + "was saved; use a larger trace buffer",
-        count: summary.overwrittenEvents
-      )
-    }
-    if summary.dmaEvents == 0, summary.damage == nil {
-      add(.noDMAEvents, "the trace has no dma events: record with `trace-cmd record -e dma`")
-    }
-    if summary.malformedLines > 0 {
-      let lines = summary.malformedLines
-      let thing = summary.isBinary ? "record" : "line"
-      let first =
-        summary.malformed.first.map { ", first \(thing) \($0.line): \($0.reason)" } ?? ""
-      add(
-        .malformed,
-        "\(lines) \(thing)s could not be understood\(first)",
-        count: lines,
-        line: summary.malformed.first?.line ?? 0
-      )
-    }
-    if summary.cutOff {
-      add(.cutOff, "the last line is cut off", line: summary.lines)
-    }
-  }
-
-  mutating func add(_ rule: Rule, _ message: String, count: UInt64 = 1, line: UInt64 = 0) {
+  /// Adds a finding about a capture.
+  ///
+  /// - Parameter capture: Which of several.
+  mutating func add(
+    _ rule: Rule,
+    _ message: String,
+    count: UInt64 = 1,
+    line: UInt64 = 0,
+    capture: Int = 0
+  ) {
     findings.append(
       Finding(
         rule: rule,
         severity: rule.severity,
-        path: path,
+        path: path(UInt16(clamping: capture)),
         line: line,
         time: 0,
         task: nil,
@@ -234,15 +208,17 @@ public struct FindingCollector {
         device: nil,
         driver: nil,
         message: message,
-        count: count
+        count: count,
+        capture: capture
       )
     )
   }
 
-  /// The findings by line, then by rule.
+  /// The findings by capture and line, then by rule.
   public var sorted: [Finding] {
     findings.enumerated().sorted { a, b in
-      (a.element.line, a.element.rule.id, a.offset) < (b.element.line, b.element.rule.id, b.offset)
+      (a.element.capture, a.element.line, a.element.rule.id, a.offset)
+        < (b.element.capture, b.element.line, b.element.rule.id, b.offset)
     }.map(\.element)
   }
 }

@@ -5,17 +5,17 @@ import Glibc
 
 /// What findings are shown with: lines of the capture, and the syncs between map and mistake. Both
 /// need a second look at the file, so there are none for a pipe.
-package enum LintEvidence {
+package enum Excerpts {
   private static let maximumFindings = 200
   private static let maximumSyncs = 8
   private static let maximumLine = 240
 
   /// Adds the lines that findings name.
-  package static func addExcerpts(_ result: inout LintResult, path: String) {
+  package static func addLines(_ result: inout LintResult, path: String) {
     var wanted: Set<UInt64> = []
     for finding in result.findings.prefix(maximumFindings) where finding.device != nil {
       wanted.insert(finding.line)
-      if let origin = finding.origin { wanted.insert(origin.line) }
+      if let origin = finding.origin, origin.path == nil { wanted.insert(origin.line) }
     }
     guard !wanted.isEmpty, isFile(path) else { return }
     let found =
@@ -38,8 +38,10 @@ package enum LintEvidence {
   /// Adds the syncs of the mapping that a finding is about, from its map to the mistake.
   package static func addSyncs(_ result: inout LintResult, path: String) {
     guard isFile(path) else { return }
-    let candidates = result.findings.indices.filter { result.findings[$0].origin != nil }
-      .prefix(maximumFindings)
+    let candidates = result.findings.indices.filter {
+      result.findings[$0].origin.map { $0.path == nil } ?? false
+    }
+    .prefix(maximumFindings)
     guard !candidates.isEmpty, var reader = try? CaptureInput.open(path) else { return }
     var batch = EventBatch()
     while (try? reader.read(into: &batch)) == true {

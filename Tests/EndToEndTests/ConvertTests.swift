@@ -57,6 +57,29 @@ import Testing
     return [log, dump] + lint
   }
 
+  // MARK: Several captures
+
+  /// What comes from the events alone has those of all captures.
+  @Test(arguments: ["text", "dat", "jsonl", "csv"])
+  func capturesBesideItAreConvertedToo(_ format: String) throws {
+    let directory = Fixtures.temporaryDirectory()
+    let trace = "fixtures/kernel/linux-7.3/bug-leak-on-unbind/trace.txt"
+    let other = "fixtures/kernel/linux-7.3/fuzz-01/trace.txt"
+    func size(_ more: [String]) throws -> Int {
+      let path = "\(directory)/\(more.count)"
+      _ = try Self.run(["convert", trace, "--to", format, "-o", path] + more)
+      return try #require(Fixtures.bytes(path)).count
+    }
+    #expect(try size([]) * 2 < size(["--with", other]))
+    let cut = directory + "/cut.gz"
+    _ = try Program.shell("gzip -c \(other) | head -c 3000 >\(cut)")
+    let damaged = try Program.run(
+      ["convert", trace, "--with", cut, "--to", format, "-o", directory + "/out"]
+    )
+    #expect(damaged.status == 2)
+    #expect(damaged.errors.contains("cut.gz"))
+  }
+
   // MARK: Text
 
   @Test(arguments: traces)

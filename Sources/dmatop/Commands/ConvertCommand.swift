@@ -125,7 +125,7 @@ struct ConvertCommand: FileCommand {
   ) throws -> any TraceReader {
     // What stands beside a trace is of no use here, but has to be right.
     _ = try replay.options()
-    var reader = try ReplayArguments.reader(trace)
+    var reader = try replay.events(trace)
     var progress = Progress(path: trace)
     var batch = EventBatch()
     var events: UInt64 = 0

@@ -182,6 +182,11 @@ struct ReplayArguments: ParsableArguments {
     return try CaptureInput.open(path)
   }
 
+  /// The events of the trace at a path, merged with those of `--with`, without a replay.
+  func events(_ path: String) throws -> any TraceReader {
+    try merging(Self.reader(path))
+  }
+
   /// The source of events at a path. A dump gives none: it is the state to begin with.
   ///
   /// - Throws: ``TraceError`` also for a kernel log, which has no events.

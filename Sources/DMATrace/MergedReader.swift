@@ -26,9 +26,15 @@ public struct MergedReader: TraceReader {
   public var names = TraceNames()
   public private(set) var summary = TraceSummary()
 
-  /// - Parameter readers: Readers that have not begun; two or more.
-  public init(_ readers: [any TraceReader]) {
+  /// The paths of the captures, by which damage is told apart; the first goes without saying.
+  private let paths: [String]
+
+  /// - Parameters:
+  ///   - readers: Readers that have not begun; two or more.
+  ///   - paths: their captures; none where all are called the same.
+  public init(_ readers: [any TraceReader], paths: [String] = []) {
     sources = readers.map { Source(reader: $0) }
+    self.paths = paths
     summary.dialect = "\(readers.count) captures merged"
   }
 
@@ -200,7 +206,7 @@ public struct MergedReader: TraceReader {
     var sum = TraceSummary()
     sum.dialect = summary.dialect
     sum.captures = sources.map(\.reader.summary)
-    for source in sources {
+    for (index, source) in sources.enumerated() {
       let part = source.reader.summary
       if part.clock == .ticks { sum.clock = .ticks }
       if sum.kernelRelease == nil { sum.kernelRelease = part.kernelRelease }
@@ -215,7 +221,10 @@ public struct MergedReader: TraceReader {
       sum.lostEvents &+= part.lostEvents
       sum.overwrittenEvents &+= part.overwrittenEvents
       sum.cutOff = sum.cutOff || part.cutOff
-      if sum.damage == nil { sum.damage = part.damage }
+      if sum.damage == nil, let damage = part.damage {
+        sum.damage =
+          index > 0 && index < paths.count ? "\(displayName(paths[index])): \(damage)" : damage
+      }
       sum.isBinary = sum.isBinary || part.isBinary
       sum.sawPhysEvents = sum.sawPhysEvents || part.sawPhysEvents
       sum.sawPageEvents = sum.sawPageEvents || part.sawPageEvents

@@ -250,6 +250,7 @@ struct ReplayArguments: ParsableArguments {
     passingLogs: Bool = false
   ) throws -> any TraceReader {
     var readers = [reader]
+    var paths = [""]
     for path in with {
       if passingLogs, try SimulationOptions.simulation(path: path) == nil,
         case .log = try Capture(path: path)
@@ -257,8 +258,9 @@ struct ReplayArguments: ParsableArguments {
         continue
       }
       readers.append(try Self.reader(path))
+      paths.append(path)
     }
-    return readers.count == 1 ? reader : MergedReader(readers)
+    return readers.count == 1 ? reader : MergedReader(readers, paths: paths)
   }
 
   private static func begin(_ options: inout ReplayOptions, with dump: MappingDump) throws {
@@ -326,7 +328,9 @@ extension ReplayArguments {
       var reader = log.reader
       return try LogJoin(&reader, path: name(log.path))
     }
-    let reader = traces.count == 1 ? first.reader : MergedReader(traces.map(\.reader))
+    let reader =
+      traces.count == 1
+      ? first.reader : MergedReader(traces.map(\.reader), paths: traces.map(\.path))
     return Run(
       replay: try Replay(reader: reader, options: options()),
       captures: traces.map(\.path),

@@ -13,7 +13,7 @@ import TerminalKit
 func runCapture(_ bytes: [UInt8]) {
   var choices = Choices(bytes)
   let options = options(&choices, bytes)
-  guard let reader = try? CaptureInput.open(bytes, name: "input") else { return }
+  guard let reader = try? Capture.openTrace(bytes, name: "input") else { return }
   run(reader, options, &choices)
 }
 

@@ -31,7 +31,7 @@ import Testing
   }
 
   private static func lint(_ example: RuleExample) throws -> LintResult {
-    switch try Capture(bytes: Array(example.trace.utf8), name: "t") {
+    switch try Capture.open(Array(example.trace.utf8), name: "t") {
     case .log(var reader): return try LintResult.linted(&reader, name: "t")
     case .dump(let dump): return LintResult.linted(dump, name: "t")
     case .trace: break

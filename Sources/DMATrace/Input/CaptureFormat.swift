@@ -1,9 +1,13 @@
 import DMADebugCore
 
-/// What a text input is, found out from its beginning.
-public enum CaptureKind: Sendable, Equatable {
-  /// Events, or nothing that anybody knows: the reader of traces says what it is.
-  case trace
+/// What an input is, found out from its beginning.
+public enum CaptureFormat: Sendable, Equatable {
+  /// A `trace.dat` of trace-cmd.
+  case traceDat
+  /// A `perf.data`.
+  case perfData
+  /// The text of ftrace, or nothing that anybody knows: the reader of texts says what it is.
+  case text
   /// A kernel log: of `dmesg`, `journalctl`, a syslog daemon, a serial console.
   case log
   /// A saved `dma-api/dump`.
@@ -11,20 +15,34 @@ public enum CaptureKind: Sendable, Equatable {
 
   /// How many lines are looked at.
   private static let maximumLines = 400
+  /// How many bytes are looked at.
+  private static let maximumBytes = 64 << 10
+  /// How many bytes tell the binary formats apart.
+  static let magicLength = 16
 
-  /// Looks at the beginning of an input.
-  public init(_ head: UnsafeBufferPointer<UInt8>) {
+  /// Looks at the beginning of an input: the more of it, up to 64 KiB, the better.
+  public static func detect(_ head: UnsafeBufferPointer<UInt8>) -> CaptureFormat {
+    if let binary = detectBinary(head.prefix(magicLength)) { return binary }
     // Words are loaded beyond the end of a line: give it room.
-    var bytes = Array(head.prefix(64 << 10))
+    var bytes = Array(head.prefix(maximumBytes))
     let count = bytes.count
     bytes.append(contentsOf: repeatElement(0, count: ByteSource.padding))
-    self = bytes.withUnsafeBufferPointer { all in
-      guard let start = all.baseAddress else { return .trace }
-      return Self.decide(Cursor(start, start + count), isWhole: head.count <= 64 << 10)
+    return bytes.withUnsafeBufferPointer { all in
+      guard let start = all.baseAddress else { return .text }
+      return detectText(Cursor(start, start + count))
     }
   }
 
-  private static func decide(_ all: Cursor, isWhole: Bool) -> CaptureKind {
+  /// A binary format, by the first bytes; `nil` for everything else.
+  static func detectBinary(_ head: some Sequence<UInt8>) -> CaptureFormat? {
+    if head.starts(with: [0x17, 0x08, 0x44] + Array("tracing".utf8)) { return .traceDat }
+    if head.starts(with: "PERFILE2".utf8) || head.starts(with: "2ELIFREP".utf8) {
+      return .perfData
+    }
+    return nil
+  }
+
+  private static func detectText(_ all: Cursor) -> CaptureFormat {
     var rest = all
     var (logs, dumps, traces, others, lines) = (0, 0, 0, 0, 0)
     while !rest.isAtEnd, lines < maximumLines {
@@ -50,7 +68,7 @@ public enum CaptureKind: Sendable, Equatable {
       }
     }
     if dumps > 0, dumps > others, traces == 0 { return .dump }
-    return logs > traces ? .log : .trace
+    return logs > traces ? .log : .text
   }
 
   private static func isLogLine(_ line: Cursor) -> Bool {
@@ -85,48 +103,5 @@ public enum CaptureKind: Sendable, Equatable {
       }
     }
     return false
-  }
-}
-
-/// An input that was opened and recognised by its content.
-public enum Capture {
-  case trace(any TraceReader)
-  case log(LogReader)
-  case dump(MappingDump)
-
-  /// Opens a file, a FIFO, or standard input for `-`.
-  ///
-  /// - Parameter expectsState: An empty input is a dump of a machine that has nothing mapped; else it
-  ///   is a trace, of which its reader says that it is empty.
-  /// - Throws: ``TraceError`` when it cannot be opened or read.
-  public init(path: String, expectsState: Bool = false) throws(TraceError) {
-    if CaptureInput.isPerfDirectory(path) {
-      self = .trace(try CaptureInput.open(path))
-      return
-    }
-    let source = try ByteSource(path: path)
-    if source.bytes.isEmpty { try source.fill() }
-    if expectsState, source.bytes.isEmpty, source.ended {
-      self = .dump(try MappingDump(source))
-    } else {
-      self = try Self.recognised(source)
-    }
-  }
-
-  /// Recognises an input that is in memory.
-  ///
-  /// - Parameter name: what error messages call it.
-  public init(bytes: [UInt8], name: String) throws(TraceError) {
-    self = try Self.recognised(ByteSource(bytes: bytes, name: name))
-  }
-
-  private static func recognised(_ source: ByteSource) throws(TraceError) -> Capture {
-    if source.bytes.isEmpty { try source.fill() }
-    if InputKind.Binary(source.head) != nil { return .trace(try CaptureInput.open(source)) }
-    switch CaptureKind(source.bytes) {
-    case .trace: return .trace(try CaptureInput.open(source))
-    case .log: return .log(LogReader(source))
-    case .dump: return .dump(try MappingDump(source))
-    }
   }
 }

@@ -66,8 +66,8 @@ struct RunFiles {
   private static func identities(input path: String) -> [Identity] {
     var status = stat()
     guard (path == "-" ? fstat(STDIN_FILENO, &status) : stat(path, &status)) == 0 else { return [] }
-    if CaptureInput.isPerfDirectory(path) {
-      return CaptureInput.perfFiles(path).flatMap { identities(input: $0) }
+    if PerfDirectory.isOne(path) {
+      return PerfDirectory.files(path).flatMap { identities(input: $0) }
     }
     return identity(status).map { [$0] } ?? []
   }

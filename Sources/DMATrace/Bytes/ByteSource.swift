@@ -206,6 +206,13 @@ final class ByteSource {
     first += count
   }
 
+  /// Gets the first bytes, as many as ask for it, or all there are.
+  ///
+  /// - Throws: ``TraceError`` when they cannot be read.
+  func fillHead(_ count: Int) throws(TraceError) {
+    while head.count < count, !ended { try fill() }
+  }
+
   /// Reads some more behind the unread bytes; waits for them when there are none yet.
   func fill() throws(TraceError) {
     guard !ended else { return }

@@ -4,6 +4,18 @@ import DMADebugCore
 ///
 /// Names are not part of it: they are only ever added, so those that are known by now will do.
 public struct ReaderMark: Sendable {
+  /// A place in the stream of a CPU in a trace.dat: a chunk, a page and a record.
+  struct Stream: Sendable {
+    var block: UInt64
+    var offsetInBlock: Int
+    var blocksLeft: Int
+    var place: Int
+    var time: UInt64
+    var loss: UInt64?
+    var hasPage: Bool
+    var isDone: Bool
+  }
+
   /// Where the unread input begins, in bytes.
   var offset: UInt64
   /// The state of a text reader; `nil` for a spool.
@@ -11,7 +23,7 @@ public struct ReaderMark: Sendable {
   var skipping = false
   var done = false
   /// Where the streams of a binary trace stand, and how many records were read.
-  var streams: [RingBufferStream.Mark] = []
+  var streams: [Stream] = []
   var records: UInt64 = 0
 
   /// Bytes that it takes.

@@ -41,7 +41,7 @@ public enum CaptureExcerpts {
 
   /// The records with these numbers, from 1, of a binary capture, as the kernel's text has them.
   public static func records(_ path: String, _ wanted: Set<UInt64>) -> [UInt64: [UInt8]] {
-    guard let last = wanted.max(), var reader = try? CaptureInput.open(path) else { return [:] }
+    guard let last = wanted.max(), var reader = try? Capture.openTrace(path) else { return [:] }
     var found: [UInt64: [UInt8]] = [:]
     var batch = EventBatch()
     var writer = FtraceWriter()

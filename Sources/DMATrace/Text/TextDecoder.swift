@@ -29,7 +29,7 @@ struct TextDecoder {
   /// A line was met that only a trace has.
   var recognised = false
   /// Lines like those of dma-debug were met, which are a kernel log or a dump.
-  var hints = InputKind.Hints()
+  var hints = UnreadableInput.Hints()
   var stacks = StackCollector()
   /// What the line says of interrupts: `h`, `s` and the like within one, `.` in a thread, 0 nothing.
   var interruptMark: UInt8 = 0

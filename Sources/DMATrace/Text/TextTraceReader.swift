@@ -43,11 +43,13 @@ public struct TextTraceReader: TraceReader {
   }
 
   /// Reads the text of a latency tracer inside of a trace.dat.
-  init(_ bytes: RandomAccessBytes, _ latency: TraceDatFile.Latency) throws(TraceError) {
-    if let text = latency.text {
+  ///
+  /// - Parameter text: the text itself, when it was packed.
+  init(_ bytes: RandomAccessBytes, from offset: UInt64, text: [UInt8]?) throws(TraceError) {
+    if let text {
       source = ByteSource(bytes: text, name: bytes.name)
     } else {
-      source = try ByteSource(bytes, from: latency.offset)
+      source = try ByteSource(bytes, from: offset)
     }
   }
 
@@ -220,7 +222,7 @@ public struct TextTraceReader: TraceReader {
     }
     guard head.count >= 16 || source.ended else { return }
     started = true
-    if let kind = InputKind.binary(head) {
+    if let kind = UnreadableInput.binary(head) {
       done = true
       throw TraceError(path: source.name, problem: kind.problem, advice: kind.advice)
     }
@@ -228,7 +230,7 @@ public struct TextTraceReader: TraceReader {
 
   private mutating func notATrace() -> TraceError {
     done = true
-    let kind = InputKind.describe(source.head, decoder.hints)
+    let kind = UnreadableInput.describe(source.head, decoder.hints)
     return TraceError(path: source.name, problem: kind.problem, advice: kind.advice)
   }
 }

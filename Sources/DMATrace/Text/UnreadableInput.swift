@@ -1,5 +1,5 @@
-/// What an input is when it is no text trace.
-struct InputKind {
+/// What to say of an input that is no text trace.
+struct UnreadableInput {
   /// What lines without events looked like.
   struct Hints {
     var log = 0
@@ -23,92 +23,91 @@ struct InputKind {
     }
   }
 
-  /// Binary captures, by their first bytes.
-  enum Binary {
-    case traceDat
-    case perfData
-
-    init?(_ head: [UInt8]) {
-      if head.starts(with: [0x17, 0x08, 0x44] + Array("tracing".utf8)) {
-        self = .traceDat
-      } else if head.starts(with: "PERFILE2".utf8) || head.starts(with: "2ELIFREP".utf8) {
-        self = .perfData
-      } else {
-        return nil
-      }
-    }
-  }
-
   /// The sentence that says it.
   var problem: String
   var advice = ""
 
-  private static let magics: [(bytes: [UInt8], kind: InputKind)] = [
+  private static let magics: [(bytes: [UInt8], kind: UnreadableInput)] = [
     (
       [0x1f, 0x8b],
-      InputKind(problem: "is compressed twice", advice: "unpack it first: `gzip -dc FILE | …`")
+      UnreadableInput(
+        problem: "is compressed twice",
+        advice: "unpack it first: `gzip -dc FILE | …`"
+      )
     ),
     (
       [0x28, 0xb5, 0x2f, 0xfd],
-      InputKind(problem: "is compressed twice", advice: "unpack it first: `zstd -dc FILE | …`")
+      UnreadableInput(
+        problem: "is compressed twice",
+        advice: "unpack it first: `zstd -dc FILE | …`"
+      )
     ),
     (
       [0xfd] + Array("7zXZ".utf8),
-      InputKind(problem: "is compressed with xz", advice: "unpack it first: `xz -dc FILE | …`")
+      UnreadableInput(
+        problem: "is compressed with xz",
+        advice: "unpack it first: `xz -dc FILE | …`"
+      )
     ),
-    (Array("BZh".utf8), InputKind(problem: "is compressed with bzip2")),
-    (Array("PK\u{3}\u{4}".utf8), InputKind(problem: "is a zip archive", advice: "unpack it first")),
-    ([0x7f] + Array("ELF".utf8), InputKind(problem: "is a program (ELF), not a trace")),
-    ([0x89] + Array("PNG".utf8), InputKind(problem: "is a picture (PNG), not a trace")),
-    (Array("%PDF".utf8), InputKind(problem: "is a PDF document, not a trace")),
-    (Array("SQLite format 3".utf8), InputKind(problem: "is an SQLite database, not a trace")),
+    (Array("BZh".utf8), UnreadableInput(problem: "is compressed with bzip2")),
+    (
+      Array("PK\u{3}\u{4}".utf8),
+      UnreadableInput(problem: "is a zip archive", advice: "unpack it first")
+    ),
+    ([0x7f] + Array("ELF".utf8), UnreadableInput(problem: "is a program (ELF), not a trace")),
+    ([0x89] + Array("PNG".utf8), UnreadableInput(problem: "is a picture (PNG), not a trace")),
+    (Array("%PDF".utf8), UnreadableInput(problem: "is a PDF document, not a trace")),
+    (Array("SQLite format 3".utf8), UnreadableInput(problem: "is an SQLite database, not a trace")),
   ]
 
   /// What the first bytes give away at once: a binary file that is certainly no text.
-  static func binary(_ head: [UInt8]) -> InputKind? {
+  static func binary(_ head: [UInt8]) -> UnreadableInput? {
     for (bytes, kind) in magics where head.starts(with: bytes) { return kind }
     if head.count > 262, head[257..<262].elementsEqual("ustar".utf8) {
-      return InputKind(problem: "is a tar archive", advice: "unpack it first")
+      return UnreadableInput(problem: "is a tar archive", advice: "unpack it first")
     }
     return nil
   }
 
   /// What an input without a single trace line looks like.
-  static func describe(_ head: [UInt8], _ hints: Hints) -> InputKind {
+  static func describe(_ head: [UInt8], _ hints: Hints) -> UnreadableInput {
     if let kind = binary(head) { return kind }
     let text = head.drop { $0 == 0x20 || $0 == 0x0a || $0 == 0x0d || $0 == 0x09 }
     if text.isEmpty {
-      return InputKind(problem: "holds nothing but blanks", advice: howTo)
+      return UnreadableInput(problem: "holds nothing but blanks", advice: howTo)
     }
     if isUTF16(head) {
-      return InputKind(
+      return UnreadableInput(
         problem: "is UTF-16 text",
         advice: "convert it first: `iconv -f UTF-16 -t UTF-8 FILE | …`"
       )
     }
     var odd = 0
     for byte in head where byte < 0x20 && !(7...13).contains(byte) && byte != 0x1b { odd += 1 }
-    if odd * 50 > head.count { return InputKind(problem: "is binary data, not a trace") }
+    if odd * 50 > head.count { return UnreadableInput(problem: "is binary data, not a trace") }
     if hints.dump > hints.log {
-      return InputKind(
+      return UnreadableInput(
         problem: "is a dma-api/dump, not a trace",
         advice: "give it as --start-dump beside a trace"
       )
     }
     if hints.log > 2 {
-      return InputKind(problem: "is a kernel log, not a trace", advice: "this command reads traces")
+      return UnreadableInput(
+        problem: "is a kernel log, not a trace",
+        advice: "this command reads traces"
+      )
     }
     if text.starts(with: "<!".utf8) || text.starts(with: "<?xml".utf8)
       || text.starts(with: "<html".utf8) || text.starts(with: "<HTML".utf8)
     {
-      return InputKind(problem: "is HTML or XML, not a trace")
+      return UnreadableInput(problem: "is HTML or XML, not a trace")
     }
     if text.first == UInt8(ascii: "{")
       || text.first == UInt8(ascii: "[") && !text.starts(with: "[ ".utf8)
     {
-      return InputKind(problem: "is JSON, not a trace")
+      return UnreadableInput(problem: "is JSON, not a trace")
     }
-    return InputKind(problem: "is text without trace events", advice: howTo)
+    return UnreadableInput(problem: "is text without trace events", advice: howTo)
   }
 
   /// Whether every other byte is zero, as in UTF-16 of mostly ASCII without a byte order mark.

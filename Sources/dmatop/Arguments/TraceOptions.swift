@@ -179,7 +179,7 @@ struct ReplayArguments: ParsableArguments {
     if let simulation = try SimulationOptions.simulation(path: path) {
       return SimulationReader(simulation)
     }
-    return try CaptureInput.open(path)
+    return try Capture.openTrace(path)
   }
 
   /// The events of the trace at a path, merged with those of `--with`, without a replay.
@@ -198,7 +198,7 @@ struct ReplayArguments: ParsableArguments {
     if let simulation = try SimulationOptions.simulation(path: path) {
       return SimulationReader(simulation)
     }
-    switch try Capture(path: path, expectsState: expectsState) {
+    switch try Capture.open(path, expectsState: expectsState) {
     case .trace(let reader): return reader
     case .dump(let dump):
       try begin(&options, with: dump)
@@ -252,7 +252,7 @@ struct ReplayArguments: ParsableArguments {
     var readers = [reader]
     for path in with {
       if passingLogs, try SimulationOptions.simulation(path: path) == nil,
-        case .log = try Capture(path: path)
+        case .log = try Capture.open(path)
       {
         continue
       }
@@ -308,7 +308,7 @@ extension ReplayArguments {
         traces.append((path, SimulationReader(simulation)))
         continue
       }
-      switch try Capture(path: path) {
+      switch try Capture.open(path) {
       case .trace(let reader): traces.append((path, reader))
       case .log(let reader):
         if log != nil { return nil }

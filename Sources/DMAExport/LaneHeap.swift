@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Numbers of free tracks; the lowest comes out first.
 struct LaneHeap {
   private var lanes: [UInt32] = []

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How the pages of a ring buffer are laid out.
 struct RingBufferLayout {
   /// Bytes of a page (sub-buffer).

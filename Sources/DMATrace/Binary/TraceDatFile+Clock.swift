@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension TraceDatFile {
   /// From the timestamps of the file to those of the user.
   struct Clock {

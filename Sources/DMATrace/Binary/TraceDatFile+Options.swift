@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The options of both versions.
 extension TraceDatFile {
   mutating func readOption(

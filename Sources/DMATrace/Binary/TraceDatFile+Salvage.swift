@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What is left of a file of version 7 whose end is gone.
 extension TraceDatFile {
   /// Says so when the last section, which need not be one that is read, is cut off.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Version 6: one part after the other.
 extension TraceDatFile {
   mutating func readSequence(_ reader: inout MetadataReader) throws(TraceError) {

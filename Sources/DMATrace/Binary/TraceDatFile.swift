@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Everything that a trace.dat says apart from its records: versions 6 and 7.

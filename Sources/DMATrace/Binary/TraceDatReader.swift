@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Reads a trace.dat of `trace-cmd`, version 6 or 7.

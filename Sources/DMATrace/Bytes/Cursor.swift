@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A place in a line of text, and the tools to go on from there.
 ///
 /// Words are loaded without looking at `end` first. That is allowed because a line stands in the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A path as messages show it: control characters escaped, `-` as what it stands for.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import Glibc
 
 /// Whole files of bounded size: tables and scenarios beside a trace.

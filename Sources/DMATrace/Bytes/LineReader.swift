@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import Glibc
 
 /// The lines of an input, one at a time, as a log or a dump has them.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A capture that cannot be read. Its description says what is wrong and what to do.
 public struct TraceError: Error, Sendable, CustomStringConvertible {
   /// The input as the user named it, control characters escaped.

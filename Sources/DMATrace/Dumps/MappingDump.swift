@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A saved `dma-api/dump`, or the same lines out of a kernel log.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Single lines or records of a capture, to be shown beside what is said about them.

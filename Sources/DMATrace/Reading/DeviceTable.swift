@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The devices of a machine as a table beside the trace says them (`--devices FILE`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Something that turns the bytes of a capture into events.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What a reader learned about a capture apart from its events.
 public struct TraceSummary: Sendable {
   /// What the timestamps count.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The payloads of `dma:*` events in the shape that kernels print; everything else goes to

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// What an event name means to the reader: a ``DMAEvent/Kind`` of the tracepoints, or one of the

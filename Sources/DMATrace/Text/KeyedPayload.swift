@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Payloads of `dma:*` events as `key=value` in any order: raw fields of trace-cmd and perf, the

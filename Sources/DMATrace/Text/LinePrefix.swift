@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What stands before the event name of a line: task, CPU, flags, time, in any of the dialects.
 struct LinePrefix {
   var cpu: UInt32 = 0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A literal of at most 16 bytes as two words, to be compared at once.
 ///
 /// The words are spelled out because only then they are constants in the compiled program; a test

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A small cache from the bytes of a name to its number, in front of a ``NameTable``.

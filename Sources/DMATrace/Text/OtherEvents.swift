@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Events that are not of the `dma:` system: markers, probes, stacks, swiotlb.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The second half of a payload of keys: is everything there, and what do the lists hold?

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A place in a capture from which a reader can go on reading.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Lines that are not laid out in the kernel's fixed columns.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Brings the stack traces of a text to the events that they belong to.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A small cache from the first 25 columns of the kernel's text (`%16s-%-7d `) to the task.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What to say of an input that is no text trace.
 struct UnreadableInput {
   /// What lines without events looked like.

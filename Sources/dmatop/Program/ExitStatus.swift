@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The exit status that the captures call for, whatever a command itself ends with.
 ///
 /// Only ``CaptureReport`` says that something could not be read, and only the end of the program asks.

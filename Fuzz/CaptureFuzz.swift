@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 import DMALint
 import DMAReplay
@@ -13,7 +14,7 @@ import TerminalKit
 func runCapture(_ bytes: [UInt8]) {
   var choices = Choices(bytes)
   let options = options(&choices, bytes)
-  guard let reader = try? CaptureInput.open(bytes, name: "input") else { return }
+  guard let reader = try? Capture.openTrace(bytes, name: "input") else { return }
   run(reader, options, &choices)
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 import DMALint
 import DMAReplay
@@ -9,7 +10,7 @@ import TerminalKit
 
 /// Reads the input as a kernel log and as a dump, whatever it is, lints and compares.
 func readLogAndDump(_ bytes: [UInt8]) {
-  _ = try? Capture(bytes: bytes, name: "input")
+  _ = try? Capture.open(bytes, name: "input")
   var reader = LogReader(bytes: bytes, name: "input")
   if let result = try? LintResult.linted(&reader, name: "input") {
     for format in ReportFormat.allCases { _ = format.render([result], ReportContext()) }
@@ -60,7 +61,7 @@ func runFilter(_ bytes: [UInt8]) {
 
 /// A short trace with something of everything.
 private func sample() throws -> any TraceReader {
-  try CaptureInput.open(sampleTrace, name: "sample")
+  try Capture.openTrace(sampleTrace, name: "sample")
 }
 
 private let sampleTrace: [UInt8] = {

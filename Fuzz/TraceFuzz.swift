@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import Glibc
 
 /// What is fuzzed: each target has its own seeds, and what does not look like them teaches nothing.

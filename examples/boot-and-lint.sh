@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Boots a kernel under an emulator with dma events traced from the start, and lints what it did.
 #
 #   boot-and-lint.sh BZIMAGE INITRAMFS [DEVICE…]

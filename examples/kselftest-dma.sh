@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A kselftest, or a LAVA test, of a driver: traces what a command does and prints KTAP.
 #
 #   kselftest-dma.sh COMMAND…            trace the command on this machine (as root)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "revision.h"
 
 /* Package.swift defines it: a Swift file cannot be given a text by the build. */

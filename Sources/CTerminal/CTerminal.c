@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // wcwidth and mkostemp are extensions.
 #define _GNU_SOURCE
 #include "CTerminal.h"

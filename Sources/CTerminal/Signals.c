@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Everything here that runs inside a handler uses async-signal-safe calls only: write, read,
 // lseek, dup2, tcsetattr, tcgetpgrp, getpgrp, sigaction, raise.
 #define _GNU_SOURCE  // mkostemp

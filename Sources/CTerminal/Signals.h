@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Signal handling of the open terminal; private to CTerminal.
 #pragma once
 

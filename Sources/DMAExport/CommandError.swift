@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A command that cannot go on: a message for standard error, and exit status 2.
 package struct CommandError: Error, CustomStringConvertible {
   package let description: String

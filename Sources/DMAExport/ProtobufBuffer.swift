@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Messages of Protocol Buffers under construction.
 struct ProtobufBuffer {
   private(set) var bytes: [UInt8] = []

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The tables and views of a database; docs/SQL.md tells what they are for.
 enum SQLSchema {
   static let name = "dmatop.sqlite/1"

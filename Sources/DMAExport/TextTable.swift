@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Columns of text, as wide as their widest cell.
 package struct TextTable {
   private let headers: [String]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How many events and errors there are over time, in a bounded number of equal pieces.
 ///
 /// Pieces double in width whenever time has outgrown them.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Counts of values by size, from which percentiles are read with an error of at most 1/32.
 ///
 /// A value falls into one of 32 equal steps of its power of two; small values are exact.

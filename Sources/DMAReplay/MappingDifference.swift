@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// What came and went between two moments, by device and map site: the leak finder.

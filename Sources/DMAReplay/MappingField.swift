@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A property of a live mapping: a column, a sort key, a filter word and a name in every output.

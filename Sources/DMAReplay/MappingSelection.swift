@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Filters and sorts live mappings by the million, without making a text for each.

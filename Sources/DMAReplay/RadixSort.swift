@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Sorts slots of a table by 64-bit keys, in time proportional to their number. Equal keys keep
 /// their order.
 enum RadixSort {

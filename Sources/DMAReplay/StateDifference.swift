@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// What is mapped at a moment, so that two moments, two dumps, or one of each can be compared.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The encoding of RFC 4648 that terminals take a clipboard's content in.
 enum Base64 {
   private static let letters = Array(

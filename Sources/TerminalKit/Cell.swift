@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// One place of the grid: a character with its combining marks, its columns, its look.
 public struct Cell: Hashable, Sendable {
   /// The most code points in one cell; what one cell of curses holds.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension CellBuffer {
   /// Replaces what is not ASCII, for terminals and files that show nothing else.
   ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension CellBuffer {
   /// Draws text into exactly `width` columns of one row: padded with spaces, or cut with an
   /// ellipsis where it does not fit.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension CellBuffer {
   /// The characters of each row, without trailing spaces.
   public var textRows: [String] {

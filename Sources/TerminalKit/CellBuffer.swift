@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A frame in the making: a grid of cells that clips whatever is drawn on it.
 ///
 /// Any text may be drawn. Control characters appear escaped, a wide character is drawn whole or

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How many columns a terminal gives to a character.
 ///
 /// The table is our own: the C library answers -1 for everything but ASCII in a C locale, where

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A colour of a cell, in terms that every terminal with colours understands.
 public enum Color: Hashable, Sendable {
   /// What the user chose for their terminal.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How many colours a terminal shows.
 public enum ColorDepth: Int, Comparable, Sendable {
   case monochrome = 0

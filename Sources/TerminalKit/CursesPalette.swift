@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Finds for each style what curses needs to show it, and remembers it. Pairs of colours are
 /// defined when they are first used: a terminal has too few for all, or so many that it takes long.
 struct CursesPalette {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import Glibc
 
 /// The screen of a real terminal. Comes from a `TerminalSession`, and is dead after it.

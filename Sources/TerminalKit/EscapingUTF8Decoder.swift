@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Decodes UTF-8 and hands out, one by one, the bytes that are none. The standard library's
 /// decoders replace those, and the reader of a trace wants to see what was there.
 struct EscapingUTF8Decoder<Bytes: IteratorProtocol> where Bytes.Element == UInt8 {

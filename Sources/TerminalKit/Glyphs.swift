@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The characters that a user interface is drawn with, chosen once for a terminal.
 public struct Glyphs: Hashable, Sendable {
   public let horizontalLine: String

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What the user did, or what the loop has to react to like a key.
 public enum Key: Hashable, Sendable {
   case character(Character)

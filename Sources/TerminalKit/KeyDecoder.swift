@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Makes keys of what curses read: control characters, Alt, and sequences nobody declared.
 struct KeyDecoder {
   /// What one read gave.

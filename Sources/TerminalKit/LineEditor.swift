@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A line of text that is being typed, with a cursor and the lines typed before.
 public struct LineEditor: Sendable {
   /// The most bytes of a line.

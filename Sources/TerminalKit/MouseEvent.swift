@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A report of the mouse.
 public struct MouseEvent: Hashable, Sendable {
   /// What the mouse did.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Takes the text of a bracketed paste out of the bytes of a terminal: everything up to `ESC [ 201 ~`.
 ///
 /// Nothing in it can be a key. It holds no more than a few bytes, however long the paste is and even

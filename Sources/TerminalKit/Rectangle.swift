@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// An area of the screen in columns and rows. A negative extent is taken as empty, because a
 /// layout that subtracts its borders from a tiny terminal gets there easily.
 public struct Rectangle: Hashable, Sendable {

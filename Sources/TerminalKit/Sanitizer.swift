@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Makes foreign text harmless to show: nothing in a name can move the cursor, set a title, reorder
 /// the line or hide in it.
 public enum Sanitizer {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Where frames go and keys come from.
 ///
 /// A program's loop looks like this with a terminal and with a test's script alike:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Columns and rows of a screen.
 public struct Size: Hashable, Sendable {
   public var width: Int

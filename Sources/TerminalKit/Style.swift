@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How a cell looks. What a look means (an error, a selection) is the caller's business.
 ///
 /// Not every terminal has `dim`, and some have no colours: never let a look alone carry meaning.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Why a terminal cannot be used. The description is a sentence for the user.
 public enum TerminalError: Error, Hashable, Sendable, CustomStringConvertible {
   case alreadyOpen

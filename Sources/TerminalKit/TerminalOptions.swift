@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What a user may decide about the terminal; the rest is found out.
 public struct TerminalOptions: Hashable, Sendable {
   /// Which characters to draw with.

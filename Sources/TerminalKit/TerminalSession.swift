@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The right to use the terminal: takes it over when made, gives it back when it ends.
 ///
 /// It ends with its scope, also when an error is thrown, and gives back everything: modes, screen,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How the parts of a user interface look. A program speaks of roles, a user picks the theme.
 ///
 /// No role is told from another by colour alone: what matters also has a word, a sign or an

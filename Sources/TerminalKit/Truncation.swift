@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Which end of a text gives way when it does not fit.
 public enum Truncation: Sendable {
   /// Keeps the beginning, as for messages.

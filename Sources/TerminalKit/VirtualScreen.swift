@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A screen without a terminal: plays a script of keys and keeps the frames.
 public final class VirtualScreen: Screen {
   /// What happens at one call of `wait`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Why waiting ended.
 public enum Wakeup: Hashable, Sendable {
   case key(Key)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 import DMAReplay
 import DMASimulator
@@ -19,7 +20,7 @@ import Testing
 
   /// Reads it as the monitor does, walks through it, and reads again what follows each batch.
   private func walk(_ bytes: [UInt8]) throws -> Timeline {
-    let reader = try CaptureInput.open(bytes, name: "cut")
+    let reader = try Capture.openTrace(bytes, name: "cut")
     let timeline = try Timeline(reader, options: ReplayOptions(), budget: 1 << 20, spacing: 4)
     while !timeline.isComplete { try timeline.read(limit: 7) }
     for event in [0, timeline.eventCount / 2, timeline.eventCount] {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Numbers in either byte order, for files made by hand.
 struct BinaryWriter {
   var bytes: [UInt8] = []

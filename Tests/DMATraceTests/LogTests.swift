@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 import TestSupport
 import Testing
@@ -388,27 +389,27 @@ import Testing
   // MARK: Recognition
 
   @Test func kindsOfInputs() throws {
-    func kind(_ text: String) -> CaptureKind {
-      Array(text.utf8).withUnsafeBufferPointer { CaptureKind($0) }
+    func kind(_ text: String) -> CaptureFormat {
+      Array(text.utf8).withUnsafeBufferPointer { CaptureFormat.detect($0) }
     }
     #expect(kind("[    0.000000] Linux version 6.1\n") == .log)
     #expect(kind("DMA-API: preallocated 65536 debug entries\n") == .log)
     #expect(kind("U-Boot 2026\nStarting kernel ...\n[    0.000000] Booting Linux\n") == .log)
     #expect(kind(#"{"MESSAGE":"x","_TRANSPORT":"kernel"}"# + "\n") == .log)
-    #expect(kind("# tracer: nop\n#\n") == .trace)
-    #expect(kind("") == .trace)
-    #expect(kind("hello\n") == .trace)
-    #expect(kind("a 1.0: kernel\n") == .trace)
+    #expect(kind("# tracer: nop\n#\n") == .text)
+    #expect(kind("") == .text)
+    #expect(kind("hello\n") == .text)
+    #expect(kind("a 1.0: kernel\n") == .text)
     let line = "  init-1  [001] .....  3.565391: dma_unmap_page: 0000:00:03.0 dir=FROM_DEVICE\n"
-    #expect(kind(line) == .trace)
+    #expect(kind(line) == .text)
     // A marker may say anything.
     let marker = "  sh-1 [000] ..... 1.000000: tracing_mark_write: DMA-API: a b: [    1.000000] x\n"
-    #expect(kind(marker + marker) == .trace)
+    #expect(kind(marker + marker) == .text)
     for capture in KernelCase.all {
       let bytes = try #require(Fixtures.bytes(capture.trace))
-      #expect(bytes.withUnsafeBufferPointer { CaptureKind($0) } == .trace, "\(capture)")
+      #expect(bytes.withUnsafeBufferPointer { CaptureFormat.detect($0) } == .text, "\(capture)")
       let log = try #require(Fixtures.bytes(capture.directory + "/log.txt"))
-      #expect(log.withUnsafeBufferPointer { CaptureKind($0) } == .log, "\(capture)")
+      #expect(log.withUnsafeBufferPointer { CaptureFormat.detect($0) } == .log, "\(capture)")
     }
   }
 
@@ -430,7 +431,7 @@ import Testing
             UInt8.random(in: 0...255, using: &generator)
         }
         _ = try Self.records(broken)
-        _ = try Capture(bytes: broken, name: "broken")
+        _ = try Capture.open(broken, name: "broken")
       }
     }
   }

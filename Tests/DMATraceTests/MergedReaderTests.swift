@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 import TestSupport
 import Testing
@@ -13,7 +14,7 @@ import Testing
   }
 
   private static func read(_ texts: [[UInt8]]) throws -> (events: [Seen], summary: TraceSummary) {
-    var reader = MergedReader(try texts.map { try CaptureInput.open($0, name: "part") })
+    var reader = MergedReader(try texts.map { try Capture.openTrace($0, name: "part") })
     var batch = EventBatch()
     var events: [Seen] = []
     while try reader.read(into: &batch) {

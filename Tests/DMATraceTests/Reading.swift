@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 @testable import DMATrace
@@ -59,7 +60,7 @@ struct Reading {
   /// Whatever is in the bytes.
   init(anything bytes: [UInt8]) {
     do throws(TraceError) {
-      var reader = try CaptureInput.open(bytes, name: "test")
+      var reader = try Capture.openTrace(bytes, name: "test")
       take(&reader)
     } catch {
       self.error = error
@@ -68,7 +69,7 @@ struct Reading {
 
   /// Whatever is in the file.
   init(capture path: String) throws(TraceError) {
-    var reader = try CaptureInput.open(path)
+    var reader = try Capture.openTrace(path)
     take(&reader)
   }
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Makes trace.dat files by hand: versions, byte orders and word sizes of which there is no capture.
 struct TraceDatBuilder {
   enum Compression: String, CaseIterable {

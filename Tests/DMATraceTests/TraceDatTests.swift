@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 import TestSupport
 import Testing
@@ -365,7 +366,7 @@ import Testing
     let bytes = builder.build()
     let all = Reading(anything: bytes).events.map(\.all)
     #expect(all.count > count)
-    guard var reader = try CaptureInput.open(bytes, name: "test") as? TraceDatReader else {
+    guard var reader = try Capture.openTrace(bytes, name: "test") as? TraceDatReader else {
       Issue.record("not a trace.dat")
       return
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import TerminalKit
 
 /// What holds for every picture, whatever it shows.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import TestSupport
 import Testing
 
@@ -76,4 +77,18 @@ import Testing
     }
     #expect(files.count == count)
   }
+
+  /// Swift and C files and scripts say it in their first line, which `scripts/license-lines` writes.
+  @Test func everySourceFileSaysItsLicense() throws {
+    let check = try Program.shell("scripts/license-lines --check")
+    let missing = check.output.split(separator: "\n").filter { line in
+      !Self.withoutLicenseYet.contains { line.hasPrefix($0) }
+    }
+    #expect(missing.isEmpty, "run scripts/license-lines: \(missing)")
+    #expect(Fixtures.lines(Fixtures.root + "/LICENSE").first == "MIT License")
+  }
+
+  private static let withoutLicenseYet = [
+    "Sources/DMAMonitor/", "Sources/dmatop/Commands/ReplayCommand.swift",
+  ]
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 import DMALint
 import DMAReplay
@@ -31,7 +32,7 @@ import Testing
   }
 
   private static func lint(_ example: RuleExample) throws -> LintResult {
-    switch try Capture(bytes: Array(example.trace.utf8), name: "t") {
+    switch try Capture.open(Array(example.trace.utf8), name: "t") {
     case .log(var reader): return try LintResult.linted(&reader, name: "t")
     case .dump(let dump): return LintResult.linted(dump, name: "t")
     case .trace: break

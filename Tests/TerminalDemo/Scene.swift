@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import TerminalKit
 
 /// What the demo shows, apart from it so that tests can compare a terminal with the same frame.

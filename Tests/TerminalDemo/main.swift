@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Shows keys until q. Letters make it end in other ways; the tests press them.
 import Glibc
 import TerminalKit

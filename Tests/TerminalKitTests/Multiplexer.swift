@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import Glibc
 
 /// A tmux of its own, detached: a terminal that can be looked at, with a shell in it.

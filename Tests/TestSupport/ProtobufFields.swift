@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The fields of a message of Protocol Buffers, decoded without a schema.
 public struct ProtobufFields {
   public enum Value: Equatable {

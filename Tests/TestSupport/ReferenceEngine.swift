@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// dma-debug written down literally: 16384 lists that are walked, searches that score every match.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #ifndef DMATOP_REVISION_H
 #define DMATOP_REVISION_H
 

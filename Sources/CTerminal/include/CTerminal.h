@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What TerminalKit needs from ncursesw and from signals, in a form that Swift can import.
 //
 // Swift sees neither macros that are expressions (A_BOLD, BUTTON1_PRESSED) nor mutable C globals

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// A driver begins to bind (`really_probe`).
   mutating func driverProbe(_ event: DMAEvent, _ names: TraceNames) {

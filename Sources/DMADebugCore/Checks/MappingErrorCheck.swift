@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// A hit of the probe on `debug_dma_mapping_error`.
   ///

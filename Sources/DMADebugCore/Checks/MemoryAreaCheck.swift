@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What kind of memory is mapped. Only decided where a marker told the layout of the address space.
 extension DMADebug {
   /// `check_for_stack`, `check_for_illegal_area`, and from 7.2 on RAM that is mapped as MMIO.

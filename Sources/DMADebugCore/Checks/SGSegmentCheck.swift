@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// `check_sg_segment`, as far as somebody has told what the device can do.
   mutating func checkSGSegment(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// `debug_dma_sync_single_for_cpu`, `debug_dma_sync_single_for_device`.
   @inline(__always)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// `debug_dma_unmap_page`, `debug_dma_unmap_resource`, `debug_dma_unmap_phys`.
   @inline(__always)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Where an adopted segment of a scatterlist begins.
 struct AdoptedSegmentKey: Hashable, Sendable {
   var device: DeviceID

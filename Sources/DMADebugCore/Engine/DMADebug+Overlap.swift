@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// The latest live mapping made before another one whose first cacheline is the same.
   ///

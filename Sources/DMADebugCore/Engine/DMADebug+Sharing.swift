@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// An event that dma-debug knows nothing of.
   @inline(never)

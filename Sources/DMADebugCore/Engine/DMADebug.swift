@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The machine: a user-space twin of the kernel's dma-debug.
 ///
 /// A value. A copy is a checkpoint, from which the same events lead to the same state. Applying an

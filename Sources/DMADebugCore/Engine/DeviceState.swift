@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What the engine knows of one device.
 ///
 /// There may be a million of them: what few devices have is in ``DeviceDetails``.

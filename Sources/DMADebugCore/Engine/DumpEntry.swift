@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// An entry of a `dma-api/dump` that was saved: a mapping without its past.
 public struct DumpEntry: Sendable, Equatable, BitwiseCopyable {
   public var device: DeviceID

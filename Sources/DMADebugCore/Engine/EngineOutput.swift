@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What the events that were applied brought up: ``DMADebug/apply(_:in:names:to:)`` adds to it.
 ///
 /// Whoever makes one says what it should hold; the rest is not even put together. It belongs to whoever

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A look at an engine where it stands, for as long as somebody lends it.
 ///
 /// The engine is a value of more than a kilobyte. Asking it through a property of another value makes the

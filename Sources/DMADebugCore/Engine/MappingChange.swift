@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A mapping that came or went.
 public struct MappingChange: Sendable, BitwiseCopyable {
   public var isAdded: Bool

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMAAttributes {
   /// The names joined by `|` as a tracepoint prints them, leftovers in hexadecimal.
   public var traceText: String {

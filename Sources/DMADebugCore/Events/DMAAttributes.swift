@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The `DMA_ATTR_…` flags of a mapping, with the kernel's bit numbers.
 public struct DMAAttributes: OptionSet, Sendable, Hashable, BitwiseCopyable {
   public let rawValue: UInt32

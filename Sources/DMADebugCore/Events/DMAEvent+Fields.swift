@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What the fields of an event mean for its kind. An event is one block of memory for all kinds, so that
 /// a field has several meanings; each has its name here.
 extension DMAEvent {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMAEvent.Kind {
   /// Whether it is an event of the `dma:` system: a call into the DMA-API, with direction and attributes.
   @inlinable

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMAEvent.Kind {
   /// The name in every output: that of the tracepoint, or of the probe.
   public var name: String {

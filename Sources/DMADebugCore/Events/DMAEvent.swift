@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// One thing that happened to the DMA-API, read from a trace or made by a simulator.
 ///
 /// A plain value of fixed size, so that a batch of events is one block of memory. Lists of an sg

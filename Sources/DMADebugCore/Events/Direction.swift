@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The direction of a transfer, `enum dma_data_direction` of the kernel.
 public enum Direction: UInt8, Sendable, CaseIterable, BitwiseCopyable {
   case bidirectional = 0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// By what the kernel tells fences apart.
 public struct FenceKey: Hashable, Sendable {
   /// The context: one for each timeline.

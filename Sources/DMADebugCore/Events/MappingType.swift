@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How a mapping was made: the type column of a `dma-api/dump` line.
 ///
 /// Which of them exist depends on the kernel: `single` and `resource` until 6.17, `phy` from 6.18.

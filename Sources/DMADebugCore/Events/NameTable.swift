@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Byte strings interned to small integers, in order of first appearance.
 ///
 /// Device, driver, task and symbol names arrive with every event; they are compared and stored as

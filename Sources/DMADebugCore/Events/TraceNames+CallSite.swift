@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension TraceNames {
   /// The innermost function of a stack that is not part of the DMA-API or the tracer.
   public func callSite(stack: UInt32) -> String? {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A device of the trace, a number into ``TraceNames/devices``.
 public struct DeviceID: Hashable, Sendable, BitwiseCopyable {
   public let rawValue: UInt32

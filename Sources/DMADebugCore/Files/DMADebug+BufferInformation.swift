@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// `dma_buf/bufinfo`: what a trace does not tell is `?`.
   ///

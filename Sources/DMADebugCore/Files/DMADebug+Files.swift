@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension DMADebug {
   /// The bytes that reading a virtual file gives.
   public func read(_ file: VirtualFile, names: TraceNames) -> [UInt8] {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What is decided before the first event: boot parameters of the kernel and facts about the trace.
 public struct Configuration: Sendable {
   public var generation: KernelGeneration

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The driver filter of dma-debug: whose messages are shown.
 public struct DriverFilter: Sendable {
   /// `NAME_MAX_LEN` − 1.

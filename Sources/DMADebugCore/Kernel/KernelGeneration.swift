@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Which dma-debug is mirrored: a set of features, picked by kernel version.
 ///
 /// The reference generations are 6.12 (6.12.48 and later 6.12.y) and 7.3; the kernels between them

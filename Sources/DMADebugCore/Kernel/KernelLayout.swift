@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Where a kernel keeps what, as a trace marker `dma-api: layout KEY=START-END…` tells it.
 ///
 /// Some checks of dma-debug look at the kind of memory that is mapped. A trace does not show it,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The files that dma-debug shows under `dma-api/`, and the list of dma-bufs.
 public enum VirtualFile: String, Sendable, CaseIterable {
   case allErrors = "all_errors"

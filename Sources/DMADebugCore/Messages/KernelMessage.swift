@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The words of dma-debug.
 public enum KernelMessage {
   /// The lines that the kernel logs before its first mapping.

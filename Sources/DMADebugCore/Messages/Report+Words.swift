@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The one table of dma-debug's words: printed by ``KernelMessage``, recognised by the reader of kernel
 /// logs, and shown by the rules of the linter.
 extension Report.Kind {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension Report.Kind {
   /// A name that never changes: that of the rule of the linter, and what scenarios expect.
   public var name: String {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Something that dma-debug says, or would have to say if the trace showed enough.
 public struct Report: Sendable {
   /// What it says; the cases follow the checks of the kernel.

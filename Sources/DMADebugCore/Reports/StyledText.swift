@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Text for people, parts of which look different on a terminal.
 ///
 /// Styles are kept beside the text: what is in the text can be escaped as a whole, and no byte of a

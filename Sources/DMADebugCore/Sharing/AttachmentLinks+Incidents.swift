@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension AttachmentLinks {
   /// Whether a device looks through a mapping from before the last move of a buffer, which it was
   /// told of: a dynamic importer has to map anew.

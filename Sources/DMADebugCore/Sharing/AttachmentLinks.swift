@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Devices that are attached to dma-bufs, and which scatterlists were mapped for them.
 ///
 /// The kernel's events name either the attachment or the list. They are linked by the probe of

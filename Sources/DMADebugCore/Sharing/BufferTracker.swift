@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The dma-bufs that the trace shows, what each exporter has, and which buffers may be gone.
 ///
 /// Attachments and fences have trackers of their own; a buffer holds their numbers only.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Channels of dmaengine and the descriptors that they work on.
 struct ChannelTracker: Sendable {
   static let maximumChannels = 1 << 12

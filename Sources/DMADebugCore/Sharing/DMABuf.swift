@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A dma-buf: memory that devices and processes share, as far as the trace shows it.
 public struct DMABuf: Sendable {
   /// Whether it is still there, as far as anybody can tell.

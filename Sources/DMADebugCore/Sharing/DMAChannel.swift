@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A channel of dmaengine (`struct dma_chan`).
 public struct DMAChannel: Sendable {
   /// A descriptor that was prepared and is not complete.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A fence: what somebody has to wait for (`struct dma_fence`).
 public struct DMAFence: Sendable {
   public typealias Key = FenceKey

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What an exporter of dma-bufs has, and had.
 public struct ExporterTotals: Sendable {
   /// The bytes of an exporter's live buffers from a time on.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The fences that order the work of devices, and their timelines.
 ///
 /// A fence is forgotten when it is signaled, no buffer has it and nobody waits for it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A range of IOVA that a driver links physical memory into (`struct dma_iova_state`).
 public struct IOVARange: Sendable {
   /// What was linked into it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// IOVA-based mappings, `dma_iova_…`: a range is allocated, memory is linked into it piece by piece,
 /// synchronised once, and destroyed as a whole.
 struct IOVATracker: Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What the trace shows of sharing at all: without it the absence of an event says nothing. All
 /// trackers of sharing lean on it.
 struct SharingEvidence: Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A mistake in sharing that the events show.
 public struct SharingIncident: Sendable {
   public enum Kind: UInt8, Sendable, CaseIterable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Buffers that devices share, the fences that order their work, IOVA ranges and channels of
 /// dmaengine: everything about DMA that dma-debug knows nothing of.
 ///

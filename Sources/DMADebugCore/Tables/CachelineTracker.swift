@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The kernel's tree of active cachelines, of which it counts how many mappings begin in each.
 ///
 /// Mirrors `active_cacheline_insert` and `active_cacheline_remove`, saturation included.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Answers which entry contains a range, with the kernel's walk over its buckets as the yardstick.
 ///
 /// An entry can contain an address only when it begins within its own length before it. So entries

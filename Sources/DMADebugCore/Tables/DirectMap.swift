@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What is known about the kernel's direct map of memory: pointer − offset = physical address.
 ///
 /// Allocations show a CPU pointer only. Where pointers are not hashed, a device whose DMA addresses

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The counters of the kernel's pool of entries.
 ///
 /// The entries themselves are in ``MappingTable``; which one the kernel would have taken from its

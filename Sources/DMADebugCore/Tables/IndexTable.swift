@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A hash table from keys that live elsewhere to indices of entries.
 ///
 /// Open addressing with linear probing and backward-shift deletion. A slot is one word: the upper

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Ends the program when the engine has broken one of its own rules.
 ///
 /// Input cannot break them, only a mistake in the engine can. Debug builds, and with them the tests,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// One live mapping: an entry of dma-debug, with what the trace adds to it.
 ///
 /// 128 bytes, its links included, like the kernel's `struct dma_debug_entry`.

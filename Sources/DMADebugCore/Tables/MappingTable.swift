@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What a search compares: the reference entry that the kernel fills before it looks one up.
 public struct Reference: Sendable {
   public var device: DeviceID

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The scatterlists that were mapped, found by what an unmap of one shows: physical addresses.
 ///
 /// A list outlives its mappings, because the driver's memory does: unmapping it a second time makes

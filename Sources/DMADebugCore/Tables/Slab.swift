@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A growing block of plain values: an array without the checks that an array makes at each access.
 ///
 /// Value semantics are kept by hand: whoever changes elements calls ``makeUnique()`` first, once for

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What collections take on the heap, spare room included. Checkpoints are bounded by these sums, so
 /// they must not leave out what grows.
 

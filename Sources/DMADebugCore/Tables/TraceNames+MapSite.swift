@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension TraceNames {
   /// The function that called into the DMA-API: from the stack, else the caller of the map-error
   /// check, which drivers make right after the map.

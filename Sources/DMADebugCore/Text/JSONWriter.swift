@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Writes JSON, one value after the other, commas and escapes included.
 ///
 /// Keys come out in the order in which they are written, so the same input gives the same bytes.

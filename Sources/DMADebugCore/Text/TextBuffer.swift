@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Bytes of output under construction, with the number formats of the kernel.
 public struct TextBuffer: Sendable {
   public private(set) var bytes: [UInt8] = []

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The documentation of rules, in every form: one text for `explain`, docs/RULES.md, SARIF and the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Lines that examples about dma-bufs have in common.
 extension RuleExample {
   static let export = "dma_buf_export: exp_name=system size=4096 ino=1"

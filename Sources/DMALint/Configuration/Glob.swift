@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A pattern of shell kind: `*` for any text, `?` for one character.
 struct Glob: Sendable, Equatable {
   private let pattern: [Character]

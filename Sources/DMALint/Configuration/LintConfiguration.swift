@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import TOMLKit
 
 /// What a project wants of the linter: `dmatop.toml`, changed by the command line.

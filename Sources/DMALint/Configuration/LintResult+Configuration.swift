@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 extension LintResult {
   /// Gives the findings their levels, what somebody lives with its mark, and all their fingerprints.
   ///

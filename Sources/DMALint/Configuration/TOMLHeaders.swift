@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Looks at the headers of tables before the parser does: it takes for granted that a `[` is followed
 /// by a name, and ends the program when it is not. Settings may come from anybody.
 package enum TOMLHeaders {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The first events of a kind that some devices had. There may be a million devices of which few had

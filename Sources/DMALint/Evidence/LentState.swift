@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The engine and the names of a replay, lent for as long as an event is looked at: the engine is more

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Which mappings have bytes in a page: numbers of mappings by the number of the page, several each.
 ///
 /// Open addressing with the same page in several places; removing closes the gap that it leaves.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The map sites of a trace and what came of their mappings. Without stacks, a device and a direction

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// What came of the mappings of one map site: how many live, and since when they became more.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// FNV-1a of 64 bits: a hash that is the same in every run, for names that outlive one.

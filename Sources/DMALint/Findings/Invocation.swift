@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How lint was run: what a command needs to come to the same findings.
 public struct Invocation: Sendable {
   /// An option, with its dashes, and its value.

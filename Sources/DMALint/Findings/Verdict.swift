@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// What a check beyond the kernel says: a finding in numbers, before names and settings are known.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 import DMAReplay
 import DMATrace
@@ -42,7 +43,7 @@ package enum Excerpts {
       result.findings[$0].origin.map { $0.path == nil } ?? false
     }
     .prefix(maximumFindings)
-    guard !candidates.isEmpty, var reader = try? CaptureInput.open(path) else { return }
+    guard !candidates.isEmpty, var reader = try? Capture.openTrace(path) else { return }
     var batch = EventBatch()
     while (try? reader.read(into: &batch)) == true {
       let names = reader.names

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// One page with everything, for people without a terminal: no network, no script needed.

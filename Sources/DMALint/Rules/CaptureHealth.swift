@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMATrace
 
 /// How sound a capture is: what checks of the evidence look at.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMATrace
 
 enum DMA028: RuleDefinition {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 struct DMA101: Check {
   static let rule = Rule(
     "DMA101",

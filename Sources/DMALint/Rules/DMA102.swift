@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 struct DMA102: Check {
   static let rule = Rule(
     "DMA102",

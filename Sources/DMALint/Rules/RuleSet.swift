@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Made by scripts/generate-rules from the rule files of this directory; `make generate`.
 import DMADebugCore
 import DMATrace

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 enum TRC001: CaptureCheck {
   static let rule = Rule(
     "TRC001",

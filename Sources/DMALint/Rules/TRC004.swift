@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 enum TRC004: CaptureCheck {
   static let rule = Rule(
     "TRC004",

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 enum TRC006: RuleDefinition {
   static let rule = Rule(
     "TRC006",

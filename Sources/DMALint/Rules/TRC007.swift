@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 enum TRC007: RuleDefinition {
   static let rule = Rule(
     "TRC007",

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 enum TRC008: RuleDefinition {
   static let rule = Rule(
     "TRC008",

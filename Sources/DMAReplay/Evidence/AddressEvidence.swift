@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// What is, or was, at a DMA address of a device: live mappings, mappings that are gone, and ranges of

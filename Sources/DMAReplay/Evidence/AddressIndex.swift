@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Areas of the address spaces of devices, found by an address that they hold or a page that they

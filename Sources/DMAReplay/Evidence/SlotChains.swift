@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Which numbers go with a key, the latest first: several each, added and removed in constant time.
 struct SlotChains<Key: Hashable> {
   private struct Link {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// How the CPU gets at the bytes of a shared buffer, and who touches them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Buffers that devices share (`drivers/dma-buf/dma-buf.c`): life, references, attachments.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The client's side of dmaengine (`drivers/dma/dmaengine.c`).

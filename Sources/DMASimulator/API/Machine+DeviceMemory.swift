@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Memory that a device brings along (`kernel/dma/coherent.c`).

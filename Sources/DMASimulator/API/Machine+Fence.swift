@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Fences (`drivers/dma-buf/dma-fence.c`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A range of IO virtual addresses that a driver fills piece by piece (`struct dma_iova_state`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Reservation objects (`drivers/dma-buf/dma-resv.c`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Id: streaming mappings of one area. Addresses are CPU addresses of ``AddressSpace``.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Id: synchronisation, and what it does to caches and bounce buffers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Fences as descriptors (`drivers/dma-buf/sync_file.c`): explicit synchronisation.

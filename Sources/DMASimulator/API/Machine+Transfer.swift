@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The DMA controller: it moves bytes at its own pace, and raises an interrupt when it is done.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Decides when a driver makes which mistake, and keeps a list of those it made.

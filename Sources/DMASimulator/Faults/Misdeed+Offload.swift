@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Mistakes with ranges of IO virtual addresses and with channels of a DMA controller.

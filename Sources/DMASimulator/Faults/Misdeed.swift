@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// One mistake on its way: calls of the API that are wrong, with memory of their own.

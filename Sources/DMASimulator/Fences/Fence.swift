@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A promise that a piece of work will end (`struct dma_fence`).

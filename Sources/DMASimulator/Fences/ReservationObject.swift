@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The fences of a buffer (`struct dma_resv`): who uses it for what until when.
 public final class ReservationObject {
   /// What a fence's work does with the buffer (`enum dma_resv_usage`). Waiting for one usage waits

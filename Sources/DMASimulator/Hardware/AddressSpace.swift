@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Where the simulated kernel keeps what: virtual addresses and what is behind them.
 ///
 /// The machine is one whose kernel image lies in the direct map and whose stacks are ordinary

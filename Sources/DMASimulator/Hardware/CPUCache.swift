@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The CPU's cache on a machine whose devices do not look into it.
 ///
 /// Direct mapped and write-back, so what is evicted when depends only on the addresses. Without the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Hands out addresses of a device's own address space (`drivers/iommu/iova.c`).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What the machine itself notices: the effect of a mistake, where dma-debug may see none.
 public struct Observation: Sendable {
   public enum Kind: String, Sendable, CaseIterable {

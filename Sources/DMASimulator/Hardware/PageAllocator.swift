@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Hands out pages in blocks of powers of two, like the kernel's buddy allocator.
 struct PageAllocator {
   /// Blocks have 2^order pages, order 0 … ``maximumOrder``.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The memory of the machine, with real bytes.
 ///
 /// Memory lies in two pieces, as on a PC: from 0, below the hole for devices, and from 4 GiB on. A

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The bounce buffer (`kernel/dma/swiotlb.c`): slots of 2 KiB low in memory, at most 128 to a mapping.
 struct SWIOTLB {
   static let slotSize: UInt64 = 2048

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The API, group by group, used as one should. The numbers are those of the kernel's document.
 enum APIScenarios {
   static let all: [(name: String, text: String)] = [

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The table of docs/API.md: every function, a scenario that runs it, and the test that checks it.

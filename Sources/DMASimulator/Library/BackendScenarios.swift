@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What happens where addresses and memory end.
 enum BackendScenarios {
   static let all: [(name: String, text: String)] = [

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The mistakes that the kernel's documentation warns of, one each.
 enum MistakeScenarios {
   /// A scenario of one device and its calls.

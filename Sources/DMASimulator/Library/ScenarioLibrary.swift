@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The scenarios that come with the program.
 public enum ScenarioLibrary {
   /// Name and text of each, in the order in which they are listed.

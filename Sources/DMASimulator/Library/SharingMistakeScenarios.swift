@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Mistakes with shared buffers, fences, ranges and channels, one each.
 enum SharingMistakeScenarios {
   /// A buffer of the system heap with an attachment of the device.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Sharing of buffers, fences, ranges and channels, used as one should.
 enum SharingScenarios {
   static let all: [(name: String, text: String)] = [

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Drivers at work.
 enum WorkloadScenarios {
   static let all: [(name: String, text: String)] = [

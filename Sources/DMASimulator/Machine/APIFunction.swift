@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The functions of the DMA-API that the machine has, under the kernel's names.
 public enum APIFunction: Int, CaseIterable, Sendable {
   // Ia: large coherent memory

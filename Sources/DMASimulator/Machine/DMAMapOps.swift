@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Mapping functions of a device's own (`struct dma_map_ops`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Blocks of coherent memory of one size (`mm/dmapool.c`, with CONFIG_DMAPOOL_DEBUG).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Facts about a device before it exists: what scenarios and workloads ask for.

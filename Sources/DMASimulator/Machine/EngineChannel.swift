@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A channel of a DMA controller, in the hands of a client (`struct dma_chan`).

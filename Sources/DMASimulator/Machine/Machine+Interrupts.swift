@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// An interrupt that a device will raise.
 struct PendingInterrupt {
   /// Nanoseconds of simulated time.

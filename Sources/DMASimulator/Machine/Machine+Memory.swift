@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The machine's memory: pages, slabs and areas of vmalloc.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A scatterlist with its table (`struct sg_table`): areas of memory, and where the device sees them.
 public final class ScatterList {
   /// An area of memory.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// What the kernel keeps about shared buffers, fences and channels.
 struct SharingState {
   /// Buffers that were exported and not released (`db_list`), in their order.

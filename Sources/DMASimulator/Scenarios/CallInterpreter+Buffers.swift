@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Shared buffers in hand-written calls. Errors come as the kernel's `ERR_PTR` does: a number that is

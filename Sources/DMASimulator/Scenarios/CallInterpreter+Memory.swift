@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Functions of scenarios that are not the DMA-API: memory, bytes and the rest.

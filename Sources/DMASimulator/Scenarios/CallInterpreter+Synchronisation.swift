@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Fences, IOVA-based mappings and dmaengine in hand-written calls. Times are microseconds.

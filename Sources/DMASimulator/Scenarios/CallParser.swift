@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Reads one line of hand-written calls, which look like C.
 struct CallParser {
   enum Line {

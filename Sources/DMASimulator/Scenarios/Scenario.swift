@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// What is simulated: a machine, its devices, who works with them, and what should be found.

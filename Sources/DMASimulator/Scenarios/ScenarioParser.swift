@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Reads the text of a scenario; see docs/SCENARIOS.md.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A scenario that runs: the machine, who works on it, and how far it has come.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Whether what was found is what should have been: every mistake, and nothing else.

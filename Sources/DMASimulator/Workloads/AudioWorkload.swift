@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A sound card: a cyclic buffer of coherent memory that a process has mapped.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A camera: the sensor fills frames, an encoder and a display read them, a process looks at some.

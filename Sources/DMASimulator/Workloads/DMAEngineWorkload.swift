@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A serial port whose bytes a DMA controller moves: transfers in and out, copies, and a cyclic

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A graphics card: it renders surfaces that another device shows, and evicts some of them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A network card: descriptors in coherent memory, buffers in rings.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A disk: queues in coherent memory, descriptors of large transfers from a pool.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A USB host: control transfers, and lists of buffers from anywhere in memory.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A disk of a confidential VM: a header, data and a status byte to a request, all of it bounced.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The layout of one kind of record, from its own format text.
 struct EventFormat {
   /// A field of a record.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Reads what describes a binary capture: numbers in its byte order, texts, lengths.
 ///
 /// Every length is checked before it is used; what does not fit is a ``TraceError`` that names the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Reads what `perf record` wrote: a file, a pipe, or a directory of `perf record --threads`.

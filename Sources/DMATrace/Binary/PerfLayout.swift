@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How the samples of one event of a perf.data are laid out (`perf_event_attr`).
 struct PerfAttributes {
   /// Bits of `sample_type`.

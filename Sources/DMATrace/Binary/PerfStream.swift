@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The records of one file or pipe of perf, sorted by time.
 ///
 /// The kernel's buffers are written one after the other, so records come out of order, but not

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Where the fields of one kind of record stand, looked up once by their names.

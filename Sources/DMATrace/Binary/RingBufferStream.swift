@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// How the pages of a ring buffer are laid out.
 struct RingBufferLayout {
   /// Bytes of a page (sub-buffer).
@@ -43,18 +45,6 @@ final class MemoryBudget {
 ///
 /// Holds one window of the file, whatever the length of the stream.
 final class RingBufferStream {
-  /// A place in a stream, from which it can go on.
-  struct Mark: Sendable {
-    fileprivate var block: UInt64
-    fileprivate var offsetInBlock: Int
-    fileprivate var blocksLeft: Int
-    fileprivate var place: Int
-    fileprivate var time: UInt64
-    fileprivate var loss: UInt64?
-    fileprivate var hasPage: Bool
-    fileprivate var isDone: Bool
-  }
-
   /// A place in a block: that in the file, and how many blocks were left with it.
   private struct Origin {
     var block: UInt64
@@ -123,7 +113,7 @@ final class RingBufferStream {
     compression: BlockCompression,
     budget: MemoryBudget,
     streams: Int,
-    at mark: Mark? = nil
+    at mark: ReaderMark.Stream? = nil
   ) {
     self.cpu = cpu
     self.source = source
@@ -448,8 +438,8 @@ final class RingBufferStream {
   // MARK: Going back
 
   /// Where the stream stands: before its current record.
-  var mark: Mark {
-    Mark(
+  var mark: ReaderMark.Stream {
+    ReaderMark.Stream(
       block: pageOrigin.block,
       offsetInBlock: pageOrigin.offset,
       blocksLeft: pageOrigin.blocksLeft,
@@ -462,7 +452,7 @@ final class RingBufferStream {
   }
 
   /// Goes to a mark of another stream of the same bytes.
-  private func resume(at mark: Mark) {
+  private func resume(at mark: ReaderMark.Stream) {
     isDone = mark.isDone
     guard !isDone, mark.hasPage else { return }
     next = mark.block

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The kernel's symbols by address, from the text of `/proc/kallsyms`.

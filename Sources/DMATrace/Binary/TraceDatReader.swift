@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Reads a trace.dat of `trace-cmd`, version 6 or 7.
@@ -56,7 +57,7 @@ public struct TraceDatReader: TraceReader {
   /// The records of all CPUs and buffers, from their beginning or from marks on.
   private static func streams(
     of file: TraceDatFile,
-    at marks: [RingBufferStream.Mark]? = nil
+    at marks: [ReaderMark.Stream]? = nil
   ) -> [RingBufferStream] {
     let budget = MemoryBudget()
     let count = file.buffers.reduce(0) { $0 + $1.streams.count }

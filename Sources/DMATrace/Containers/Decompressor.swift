@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Expands a compressed stream, a piece at a time.
 protocol Decompressor: AnyObject {
   /// Takes bytes from `input` and puts expanded ones into `output`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import CZlib
 
 /// Expands gzip files, also those of several members one after the other.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import CZstd
 
 /// Expands zstd files, also those of several frames one after the other.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A line of `dma-api/dump`, of any kernel that printed one.

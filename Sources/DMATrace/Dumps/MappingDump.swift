@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// A saved `dma-api/dump`, or the same lines out of a kernel log.
@@ -123,7 +124,7 @@ public struct MappingDump: Sendable {
     }
     if entries.isEmpty, source.isCut, malformedLines == 0 { throw source.interruption }
     let isEmpty = entries.isEmpty && (malformedLines + stamped > 0 || cutOff)
-    // A text that has a few such lines is not a dump, as CaptureKind has it.
+    // A text that has a few such lines is not a dump, as CaptureFormat has it.
     if isEmpty || malformedLines > UInt64(entries.count) {
       let first = malformed.first.map { ": line \($0.line): \($0.reason)" } ?? ""
       throw TraceError(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// A line of `journalctl -o json`.
 ///
 /// Journals write flat objects whose values are texts, or lists of bytes where a text is not UTF-8.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// What stands before the text of a kernel message, whoever wrote the log.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Reads what is said about DMA in a kernel log: messages of dma-debug with the stacks around them,

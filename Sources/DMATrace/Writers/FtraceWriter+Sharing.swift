@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Events of dma-bufs, fences, IOVA-based mappings and channels.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Writes events as the text of the kernel's `trace` file, probes and markers included.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The format of an event in a `trace.dat`: the fields as kernels from 6.18 on lay them out (6.12 for

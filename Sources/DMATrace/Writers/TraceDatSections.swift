@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// The parts of a `trace.dat` of version 7 around its ring-buffer pages, in the order of the file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Writes events as a `trace.dat` of version 7, which `trace-cmd report`, KernelShark and dmatop read.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import ArgumentParser
 import DMADebugCore
 import DMAExport
@@ -294,7 +295,7 @@ struct LintCommand: FileCommand {
     try inputs.flatMap { path -> [String] in
       var status = stat()
       guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
-        !CaptureInput.isPerfDirectory(path)
+        !PerfDirectory.isOne(path)
       else { return [path] }
       guard let directory = opendir(path) else {
         throw CommandError("\(displayName(path)): \(String(cString: strerror(errno)))")
@@ -326,7 +327,7 @@ struct LintCommand: FileCommand {
       return try lint(Run(replay: replay.open(path), captures: [path]), settings)
     }
     var result: LintResult
-    switch try Capture(path: path) {
+    switch try Capture.open(path) {
     case .trace(let reader):
       return try lint(Run(replay: replay.open(reader), captures: [path]), settings)
     case .dump(let dump):

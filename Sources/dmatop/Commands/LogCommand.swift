@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import ArgumentParser
 import DMADebugCore
 import DMAExport
@@ -33,7 +34,7 @@ struct LogCommand: FileCommand {
     if let simulated = try SimulationOptions.simulation(path: moment.trace) {
       return try run(moment.replay.open(SimulationReader(simulated), gates))
     }
-    switch try Capture(path: moment.trace) {
+    switch try Capture.open(moment.trace) {
     case .trace(let reader): try run(moment.replay.open(reader, gates))
     case .log(var reader): try printLog(&reader)
     case .dump:

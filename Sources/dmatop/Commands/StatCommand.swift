@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import ArgumentParser
 import DMADebugCore
 import DMAExport
@@ -32,7 +33,7 @@ struct StatCommand: FileCommand {
 
   func run() throws {
     if try SimulationOptions.simulation(path: moment.trace) == nil {
-      switch try Capture(path: moment.trace) {
+      switch try Capture.open(moment.trace) {
       case .trace(let reader): return try run(moment.replay.open(reader))
       case .log(var reader): return try printLog(&reader)
       case .dump(let dump): return try run(moment.replay.open(dump))

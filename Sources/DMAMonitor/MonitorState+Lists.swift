@@ -11,7 +11,7 @@ struct ListCaches {
     var filter = ""
     var pinned = ""
     var errorsOnly = false
-    var sort: MonitorState.Sort?
+    var sort: ListSort?
     var isTree = false
     var toggled: Set<String> = []
     var epoch: UInt64 = 0

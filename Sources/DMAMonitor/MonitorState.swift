@@ -55,7 +55,7 @@ package struct MonitorState {
     var filterText = ""
     fileprivate(set) var filter: FilterExpression?
     var errorsOnly = false
-    var sort: Sort?
+    var sort: ListSort?
     package var isTree = false
     /// Groups that are not as they begin.
     var toggled: Set<String> = []
@@ -65,11 +65,6 @@ package struct MonitorState {
     var followed: UInt64?
 
     package init() {}
-  }
-
-  struct Sort: Hashable {
-    var column: String
-    var isAscending: Bool
   }
 
   /// What lies over the view.
@@ -188,7 +183,7 @@ package struct MonitorState {
     buffers.isTree = true
     places[.buffers] = buffers
     var mappings = Place()
-    mappings.sort = Sort(column: MappingField.age.rawValue, isAscending: false)
+    mappings.sort = ListSort(column: MappingField.age.rawValue, isAscending: false)
     places[.mappings] = mappings
     var events = Place()
     // Beyond the end means where now is.
@@ -487,15 +482,5 @@ extension String {
     while text.first == " " || text.first == "\t" { text.removeFirst() }
     while text.last == " " || text.last == "\t" { text.removeLast() }
     return String(text)
-  }
-}
-
-/// Reports as lines of the monitor.
-enum ReportText {
-  /// The message, without driver and device.
-  static func words(_ report: Report, _ generation: KernelGeneration) -> String {
-    var text = TextBuffer()
-    KernelMessage.append(words: report, generation, to: &text)
-    return text.string
   }
 }

@@ -96,7 +96,7 @@ enum BufferList {
     _ glyphs: Glyphs,
     isTree: Bool,
     toggled: Set<String>,
-    sort: MonitorState.Sort?
+    sort: ListSort?
   ) -> Content {
     var builder = Builder(context: context, glyphs: glyphs, toggled: toggled)
     builder.add(isTree: isTree, sort: sort)
@@ -121,7 +121,7 @@ enum BufferList {
 
     private var sharing: SharingTracker { context.engine.sharing }
 
-    mutating func add(isTree: Bool, sort: MonitorState.Sort?) {
+    mutating func add(isTree: Bool, sort: ListSort?) {
       let buffers = Array(sharing.buffers().reversed())
       guard isTree else {
         for buffer in buffers { add(buffer, depth: nil) }
@@ -149,7 +149,7 @@ enum BufferList {
     }
 
     /// The order within an exporter: the oldest first, unless the person wants another.
-    private func sorted(_ buffers: [DMABuf], _ sort: MonitorState.Sort?) -> [DMABuf] {
+    private func sorted(_ buffers: [DMABuf], _ sort: ListSort?) -> [DMABuf] {
       guard let sort, let column = columns.firstIndex(where: { $0.name == sort.column }) else {
         return buffers
       }

@@ -191,7 +191,7 @@ struct MappingList: RowList {
   private static func order(
     _ entries: [(titles: [String], slots: [UInt32])],
     _ context: MappingContext,
-    _ sort: MonitorState.Sort?
+    _ sort: ListSort?
   ) -> [(titles: [String], slots: [UInt32])] {
     let field = sort.flatMap { MappingField(rawValue: $0.column) }
     var weights: [[String]: UInt64] = [:]
@@ -240,7 +240,7 @@ struct MappingList: RowList {
     total: Int,
     toggled: Set<String>,
     wrong: Set<UInt64>,
-    sort: MonitorState.Sort?
+    sort: ListSort?
   ) -> Content {
     var content = Content()
     content.total = total

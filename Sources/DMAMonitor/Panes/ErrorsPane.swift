@@ -21,7 +21,7 @@ extension MonitorView {
       empty: isFiltered ? "nothing matches the filter" : "no errors"
     )
     if lower.height > 1,
-      let position = Monitor.errors(list)?.position(state.place.selection)
+      let position = ErrorRows(list)?.position(state.place.selection)
     {
       drawErrorDetail(&buffer, lower, state.timeline.entries[position], &state)
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMAReplay
 
 /// The cursor, groups, marks and the map.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMATrace
 import Glibc
 import TerminalKit

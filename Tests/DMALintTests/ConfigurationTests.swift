@@ -26,19 +26,27 @@ import Testing
 
   @Test(arguments: [
     "[severity]\nDMA104 = 'note'\n", "[ severity ]\n", "[\"severity\"]\n", "['severity']\n",
-    "ignore = [\n  'DMA109',\n]\n",
+    "ignore = [\n  'DMA109',\n]\n", "ignore = ['}', \"]\", # ]}\n]\n",
     "[[suppress]]\nrule = 'DMA019'\nreason = \"\"\"\n[\n[=]\"\"\"\n",
     "[[suppress]]\nrule = 'DMA019'\nreason = '''\n[\n\\'''\n[severity]\n",
     "[[suppress]]\nrule = 'DMA019'\nreason = \"[\\\"\"\nexpires = \"2027-06-30\"\n",
   ])
   func whatIsTOMLGoesToTheParser(_ text: String) throws {
-    #expect(TOMLHeaders.firstWithoutName(text) == nil)
+    #expect(TOMLBrackets.problem(text) == nil)
     #expect(problem(text) == nil)
+  }
+
+  @Test(arguments: [
+    "a = [}", "ignore = [}}", "a = [1, }", "a = {b = [}]", "a = [[}]", "a = }", "a = ]", "a = {]",
+    "[severity]\n# [\nx = ['}', }",
+  ])
+  func aBracketThatEndsAnotherIsAnError(_ text: String) throws {
+    #expect(problem(text)?.contains(" without its ") == true)
   }
 
   @Test("a wrong header after any beginning is one", arguments: ["[", "[]", "[]]", "[[]]", "[a"])
   func theRestIsForTheParser(_ header: String) {
-    #expect(TOMLHeaders.firstWithoutName(header) == nil)
+    #expect(TOMLBrackets.problem(header) == nil)
     #expect(problem(header) != nil)
   }
 }

@@ -90,8 +90,8 @@ public struct LintConfiguration: Sendable {
   /// - Parameter name: the file, as messages name it.
   /// - Throws: ``Problem`` for what is no TOML, and for keys and values that mean nothing.
   public mutating func read(_ text: String, name: String) throws(Problem) {
-    if let line = TOMLHeaders.firstWithoutName(text) {
-      throw Problem(description: "\(name):\(line): expected the name of a table after [")
+    if let (line, words) = TOMLBrackets.problem(text) {
+      throw Problem(description: "\(name):\(line): \(words)")
     }
     let table: TOMLTable
     do {

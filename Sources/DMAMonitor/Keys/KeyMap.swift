@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import TerminalKit
 
 /// Which key does what: a preset, changed by the user's settings.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// Everything that the monitor can be told to do: one table for keys, key bar, palette, help,
 /// docs/KEYS.md and the man page.
 package enum MonitorAction: String, CaseIterable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 /// The errors behind a list that may be arranged.
 struct ErrorRows {
   let errors: ErrorList

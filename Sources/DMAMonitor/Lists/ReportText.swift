@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMADebugCore
 
 /// Reports as lines of the monitor.

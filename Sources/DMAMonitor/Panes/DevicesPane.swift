@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import TerminalKit
 
 /// View 4: drivers and devices.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMAExport
 import DMATrace
 import Glibc

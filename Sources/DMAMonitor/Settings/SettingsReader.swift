@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import DMAExport
 import DMALint
 import DMAReplay
@@ -21,10 +22,8 @@ package struct SettingsReader {
   /// - Throws: ``CommandError`` for what is no TOML, for values that a setting cannot have, and for
   ///   keys that do two things.
   package mutating func read(_ text: String, name: String) throws {
-    if let line = TOMLHeaders.firstWithoutName(text) {
-      throw CommandError(
-        "\(name):\(line): expected the name of a table after [; mend it, or use --no-config"
-      )
+    if let (line, words) = TOMLBrackets.problem(text) {
+      throw CommandError("\(name):\(line): \(words); mend it, or use --no-config")
     }
     let table: TOMLTable
     do {

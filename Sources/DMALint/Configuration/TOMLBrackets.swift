@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 
-/// Looks at the headers of tables before the parser does: it takes for granted that a `[` is followed
-/// by a name, and ends the program when it is not. Settings may come from anybody.
-package enum TOMLHeaders {
-  /// The line of the first header that the parser must not see, `nil` when there is none.
+/// Looks at brackets before the parser does: it takes for granted that the `[` of a header is followed by
+/// a name and that a bracket in a value ends what it was opened for, and ends the program when it is not
+/// so. Settings may come from anybody.
+package enum TOMLBrackets {
+  /// The first bracket that the parser must not see and what is wrong with it, `nil` when there is none.
   ///
   /// Once a text is wrong in another way this may lose its place: there the parser stops, too.
-  package static func firstWithoutName(_ text: String) -> Int? {
+  package static func problem(_ text: String) -> (line: Int, words: String)? {
     var scanner = Scanner(bytes: Array(text.utf8))
     return scanner.scan()
   }
@@ -15,8 +16,8 @@ package enum TOMLHeaders {
     let bytes: [UInt8]
     var position = 0
     var line = 1
-    /// Arrays and inline tables that are open.
-    var depth = 0
+    /// The brackets of arrays and inline tables that are open.
+    var open: [UInt8] = []
 
     init(bytes: [UInt8]) {
       self.bytes = bytes
@@ -30,15 +31,15 @@ package enum TOMLHeaders {
       while byte() == UInt8(ascii: " ") || byte() == UInt8(ascii: "\t") { position += 1 }
     }
 
-    mutating func scan() -> Int? {
+    mutating func scan() -> (line: Int, words: String)? {
       var isAtLineStart = true
       if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
       while true {
         if isAtLineStart {
           skipSpaces()
           isAtLineStart = false
-          if depth == 0, byte() == UInt8(ascii: "[") {
-            if !hasName() { return line }
+          if open.isEmpty, byte() == UInt8(ascii: "[") {
+            if !hasName() { return (line, "expected the name of a table after [") }
             skipLine()
             continue
           }
@@ -50,8 +51,11 @@ package enum TOMLHeaders {
           line += 1
           isAtLineStart = true
         case UInt8(ascii: "#"): skipLine()
-        case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
-        case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
+        case UInt8(ascii: "["), UInt8(ascii: "{"): open.append(next)
+        case UInt8(ascii: "]"):
+          guard open.popLast() == UInt8(ascii: "[") else { return (line, "] without its [") }
+        case UInt8(ascii: "}"):
+          guard open.popLast() == UInt8(ascii: "{") else { return (line, "} without its {") }
         case UInt8(ascii: "\""), UInt8(ascii: "'"): skipString(next)
         default: break
         }

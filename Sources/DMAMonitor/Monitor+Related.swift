@@ -11,8 +11,11 @@ extension Monitor {
     if state.difference != nil { return showDifference(list, row) }
     switch state.view {
     case .errors:
-      guard let position = ErrorRows(list)?.position(row) else { return }
-      let event = state.timeline.entries[position].event
+      guard let rows = ErrorRows(list), let item = rows.item(row) else { return }
+      let event = rows.errors.event(item)
+      guard event > 0 else {
+        return state.say("it is about the trace as a whole", keeps: false)
+      }
       state.isPlaying = false
       state.attempt { timeline throws(TraceError) in try timeline.seek(event: event) }
       state.say("just after the error, event \(event)", keeps: false)

@@ -27,6 +27,7 @@ extension Monitor {
     state.isPlaying = false
     var isThere = true
     let marked = state.markedEvents
+    let message = state.eventOfMessage(action)
     let (stripStart, stripSpan) = state.stripRange
     state.attempt { timeline throws(TraceError) in
       switch action {
@@ -34,12 +35,9 @@ extension Monitor {
       case .previousEvent: try timeline.step(-1)
       case .nextChange: isThere = try timeline.stepToNextChange()
       case .previousChange: isThere = try timeline.stepToPreviousChange()
-      case .nextError: isThere = try timeline.seekEntry(forwards: true, errorsOnly: true) != nil
-      case .previousError:
-        isThere = try timeline.seekEntry(forwards: false, errorsOnly: true) != nil
-      case .nextMessage: isThere = try timeline.seekEntry(forwards: true, errorsOnly: false) != nil
-      case .previousMessage:
-        isThere = try timeline.seekEntry(forwards: false, errorsOnly: false) != nil
+      case .nextError, .previousError, .nextMessage, .previousMessage:
+        isThere = message != nil
+        if let message { try timeline.seek(event: message) }
       case .start: try timeline.seek(event: 0)
       case .end: timeline.follow()
       case .stripStart: try timeline.seek(time: stripStart)
@@ -57,26 +55,8 @@ extension Monitor {
   }
 
   mutating func afterTravel() {
-    if state.view == .errors { selectErrorAtNow() }
+    if state.view == .errors { state.selectErrorAtNow() }
     if state.view == .events { state.place.selection = .max / 2 }
-  }
-
-  /// The row of the errors view that belongs to now.
-  private mutating func selectErrorAtNow() {
-    let now = state.timeline.event
-    let entries = state.timeline.entries
-    let list = state.list(glyphs)
-    guard let errors = ErrorRows(list) else { return }
-    var best: Int?
-    for row in 0..<list.count {
-      guard let members = errors.members(row) else { continue }
-      if members.contains(where: { entries[$0].event == now }) {
-        best = row
-        // The message itself says more than its group.
-        if list.branch(row)?.group == nil { break }
-      }
-    }
-    if let best { state.place.selection = best }
   }
 
   mutating func goTo(_ text: String) {

@@ -82,6 +82,7 @@ package struct MonitorLauncher {
   ) throws {
     var state = initial
     while !state.isDone { state.advance(limit: .max) }
+    if state.failure == nil, let problem = state.problem { throw problem }
     let glyphs: Glyphs = Self.localeIsUTF8 && !ascii ? .unicode : .ascii
     let frame = MonitorView(glyphs: glyphs, theme: state.settings.theme).frame(
       &state,

@@ -21,6 +21,7 @@ struct ListCaches {
     var event: UInt64 = 0
     var change: UInt64 = 0
     var entries = 0
+    var findings = 0
 
     /// The same question at whatever time.
     func asks(_ other: Key) -> Bool {
@@ -29,9 +30,11 @@ struct ListCaches {
       a.event = 0
       a.change = 0
       a.entries = 0
+      a.findings = 0
       b.event = 0
       b.change = 0
       b.entries = 0
+      b.findings = 0
       return a == b
     }
   }
@@ -110,6 +113,7 @@ extension MonitorState {
     key.event = timeline.event
     key.change = timeline.engine.changeCount
     key.entries = timeline.entries.count
+    if view == .errors { key.findings = lint.revision }
     return key
   }
 
@@ -267,9 +271,11 @@ extension MonitorState {
     key.isTree = place.isTree
     key.toggled = place.toggled
     let entries = timeline.entries
+    let findings = lint.findings
     let content = ListCaches.get(&caches.errors, key, isMoving: isMoving) {
       place.isTree
-        ? ErrorList.findings(entries, open: place.toggled) : ErrorList.plain(entries)
+        ? ErrorList.Content.grouped(entries, findings, open: place.toggled)
+        : ErrorList.Content.plain(entries, findings)
     }
     return ErrorList(
       content: content,
@@ -287,6 +293,10 @@ extension MonitorState {
     let last = first + UInt64(batch.events.count)
     for entry in timeline.entries where entry.event > first && entry.event <= last {
       if entry.report.kind.isError { wrong.insert(entry.event) }
+    }
+    for finding in lint.findings where finding.severity != .note {
+      let event = finding.eventNumber
+      if event > first, event <= last { wrong.insert(event) }
     }
     return EventList(
       batch: batch,

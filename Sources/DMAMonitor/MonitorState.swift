@@ -1,4 +1,5 @@
 import DMADebugCore
+import DMAExport
 import DMALint
 import DMAReplay
 import DMATrace
@@ -161,18 +162,29 @@ package struct MonitorState {
   var freshFrom = UInt64.max
   /// Event to go to when everything has been read: where a session was left.
   package var resumeEvent: UInt64?
-  /// What to say and to show at that event, when it is a finding about buffers and the like.
-  private var finding: (text: String, inode: UInt64?)?
+  /// The finding to begin with, as lint identifies it.
+  package var wantedFinding: String?
+  /// Why the monitor does not show what was asked for.
+  private(set) var problem: CommandError?
+  /// Lint beside what is read.
+  var lint: MonitorLint
 
   var hasArrived = false
   /// Grows whenever something was changed that a list depends on and that does not show otherwise.
   private(set) var epoch: UInt64 = 0
   var caches = ListCaches()
 
-  package init(path: String, moment: Moment, timeline: Timeline) {
+  /// - Parameter timeline: Nothing of it was read yet.
+  package init(
+    path: String,
+    moment: Moment,
+    timeline: Timeline,
+    lint: MonitorLint.Options = .init()
+  ) {
     self.path = path
     self.moment = moment
     self.timeline = timeline
+    self.lint = MonitorLint(timeline, path: path, lint)
     var errors = Place()
     errors.isTree = true
     places[.errors] = errors
@@ -250,7 +262,7 @@ package struct MonitorState {
   mutating func advance(limit: Int) {
     guard !isDone else { return }
     do {
-      try timeline.read(limit: limit)
+      try lint.read(timeline, limit: limit)
       if timeline.isComplete { arrive() }
     } catch {
       failure = error
@@ -268,7 +280,12 @@ package struct MonitorState {
     guard timeline.isFollowing else { return }
     let moment = moment
     let path = displayName(path)
-    let resume = resumeEvent
+    var found: Finding?
+    if let wanted = wantedFinding {
+      found = lint.finding(wanted)
+      if found == nil { miss(wanted) }
+    }
+    let resume = found?.eventNumber ?? resumeEvent
     if moment == .end, resume == nil { return }
     attempt { timeline throws(TraceError) in
       switch moment {
@@ -283,42 +300,16 @@ package struct MonitorState {
         try Self.seek(markerWith: "\(system): snapshot \(name)", timeline, path)
       }
     }
-    showFinding()
+    if let found { show(found) }
   }
 
-  // MARK: Findings
-
-  /// Makes the monitor begin with a finding that dma-debug has no report of: its text, and its buffer or,
-  /// when it is about something else, its event.
-  package mutating func show(_ found: Finding) {
-    let who = [found.driver, found.device].compactMap { $0 }.joined(separator: " ")
-    let text =
-      "\(found.rule.id) \(found.rule.name): \(who.isEmpty ? "" : who + ": ")\(found.message)"
-    if case .buffer(let inode) = found.subject {
-      finding = (text, inode)
-    } else {
-      finding = (text, nil)
-    }
-    view = finding?.inode == nil ? .events : .buffers
-  }
-
-  /// Puts the cursor on the buffer of the finding and says what was found.
-  private mutating func showFinding() {
-    guard let finding else { return }
-    if let inode = finding.inode {
-      if let buffer = timeline.engine.sharing.buffer(inode) {
-        places[.buffers, default: .init()].toggled.insert(BufferList.key(buffer))
-        invalidate()
-        let list = self.list()
-        let row = (0..<list.count).first {
-          BufferList.subject(list, $0) == .buffer(inode: inode)
-        }
-        if let row { moveSelection(to: row) }
-      } else {
-        view = .events
-      }
-    }
-    say(finding.text)
+  private mutating func miss(_ finding: String) {
+    let error = CommandError(
+      "\(displayName(path)) has no finding '\(String(escaping: finding.utf8))';"
+        + " 'dmatop lint --format json' lists them"
+    )
+    problem = error
+    say(error.description)
   }
 
   private static func seek(
@@ -412,7 +403,7 @@ package struct MonitorState {
       switch view {
       case .mappings: names = MappingField.allCases.map(\.rawValue)
       case .errors:
-        names = ["time_ns", "last_ns", "count", "rule", "driver", "device", "message"]
+        names = ["time_ns", "last_ns", "count", "rule", "by", "driver", "device", "message"]
       case .events: names = EventList.fields.map(\.rawValue)
       case .devices: names = DeviceList.columns.map(\.name)
       case .files: names = ["file", "bytes"]

@@ -221,8 +221,14 @@ package struct MonitorView {
     }
     let sums = (0..<width).map { cell in pieces(cell).reduce(0) { $0 + density.events[$1] } }
     let most = max(sums.max() ?? 1, 1)
+    let found = Set(
+      state.lint.findings.lazy.filter { $0.eventNumber > 0 }.compactMap { cell($0.time) }
+    )
+    func hasError(_ index: Int) -> Bool {
+      found.contains(index) || pieces(index).contains { density.errors[$0] > 0 }
+    }
     for index in 0..<width {
-      let hasError = pieces(index).contains { density.errors[$0] > 0 }
+      let hasError = hasError(index)
       let level = sums[index] == 0 ? 0 : 1 + Int(sums[index] * 7 / most)
       // An error has a sign of its own: a colour would be lost on some.
       let glyph = hasError ? "!" : level == 0 ? " " : glyphs.verticalBar[min(level, 8) - 1]
@@ -238,8 +244,7 @@ package struct MonitorView {
     if let mark = state.markB { letters.append(("B", mark.time)) }
     for (letter, time) in letters {
       guard let cell = cell(time) else { continue }
-      let hidesError = pieces(cell).contains { density.errors[$0] > 0 }
-      buffer.put(letter, x: 1 + cell, y: y, style: hidesError ? theme[.error] : theme[.notice])
+      buffer.put(letter, x: 1 + cell, y: y, style: hasError(cell) ? theme[.error] : theme[.notice])
     }
     if let cell = cell(max(timeline.time, start)) {
       buffer.restyle(Rectangle(x: 1 + cell, y: y, width: 1, height: 1)) { $0.reverse.toggle() }
@@ -296,10 +301,14 @@ package struct MonitorView {
   /// How many errors there are: until now, and of how many.
   private func errorCounts(_ state: MonitorState) -> String {
     let now = state.timeline.event
-    let all = state.timeline.errorEntryCount
+    let found = state.lint.counts(until: now)
     let entries = state.timeline.entries
-    guard let last = entries.last, last.event > now else { return String(all) }
-    let until = entries.lazy.filter { $0.event <= now && $0.report.kind.isError }.count
+    let all = state.timeline.errorEntryCount + found.all
+    var until = state.timeline.errorEntryCount
+    if let last = entries.last, last.event > now {
+      until = UInt64(entries.lazy.filter { $0.event <= now && $0.report.kind.isError }.count)
+    }
+    until += found.until
     return until == all ? String(all) : "\(until) of \(all)"
   }
 

@@ -8,20 +8,6 @@ import DMATrace
 /// checkpoint before it, played on. Memory for all that is kept to go back is bounded: when it is used
 /// up, the checkpoint is given up that leaves the smallest gap, so that they thin out evenly.
 public final class Timeline {
-  /// An error or another message, and when it came up.
-  public struct Entry: Sendable {
-    /// Events applied until then, its own included.
-    public var event: UInt64
-    public var report: Report
-  }
-
-  /// A marker of the trace.
-  public struct Marker: Sendable {
-    public var event: UInt64
-    public var time: UInt64
-    public var text: String
-  }
-
   private final class Checkpoint {
     let event: UInt64
     let time: UInt64
@@ -108,6 +94,17 @@ public final class Timeline {
       return next
     }
 
+    /// Lends the state, names and what came of the last event, without copying any.
+    @inline(__always)
+    mutating func withState<Result>(
+      _ body: (EngineView, UnsafePointer<TraceNames?>, EngineOutput) -> Result
+    ) -> Result {
+      if names == nil { names = reader.names }
+      return withUnsafePointer(to: &engine) { engine in
+        withUnsafePointer(to: &names) { body(EngineView(engine), $0, output) }
+      }
+    }
+
     mutating func step() {
       let next = batch.events[position]
       position += 1
@@ -188,16 +185,17 @@ public final class Timeline {
     }
     beginning.apply(to: &engine)
     match = beginning.match
-    var adopted = EngineOutput(.changes)
+    var adopted = EngineOutput([.reports, .changes, .incidents])
     engine.noteLiveMappings(to: &adopted)
     var activity = Activity()
     activity.observe(adopted.changes, at: 0)
     head = Walker(
       reader: reader,
       engine: engine,
-      collecting: [.reports, .changes],
+      collecting: adopted.content,
       activity: activity
     )
+    head.output = adopted
     let first = Checkpoint(head, start)
     checkpoints = [first]
     checkpointBytes = first.bytes
@@ -235,6 +233,37 @@ public final class Timeline {
   /// - Returns: How many were read; 0 at the end, or when a live source has none now.
   @discardableResult
   public func read(limit: Int) throws(TraceError) -> Int {
+    try read(limit: limit, isVisited: false) { _, _, _, _ in }
+  }
+
+  /// Reads on and calls `visit` after each event with it, the state, names and what came of it.
+  ///
+  /// - Parameters:
+  ///   - limit: Events to read at most, about.
+  ///   - visit: Must not keep what it gets.
+  package func read(
+    limit: Int,
+    _ visit: (DMAEvent, EngineView, UnsafePointer<TraceNames?>, EngineOutput) -> Void
+  ) throws(TraceError) {
+    _ = try read(limit: limit, isVisited: true, visit)
+  }
+
+  /// Lends the state where reading is, names and what came of the last event, of the end when
+  /// everything was read, and before the first event of a saved dump.
+  ///
+  /// - Parameter body: Must not keep what it gets.
+  package func withHead<Result>(
+    _ body: (EngineView, UnsafePointer<TraceNames?>, EngineOutput) -> Result
+  ) -> Result {
+    head.withState(body)
+  }
+
+  @inline(__always)
+  private func read(
+    limit: Int,
+    isVisited: Bool,
+    _ visit: (DMAEvent, EngineView, UnsafePointer<TraceNames?>, EngineOutput) -> Void
+  ) throws(TraceError) -> Int {
     guard !hasEnded else { return 0 }
     var count = 0
     while count < limit {
@@ -255,6 +284,10 @@ public final class Timeline {
         head.step()
         count += 1
         note(head.position - 1)
+        if isVisited {
+          let event = head.batch.events[head.position - 1]
+          head.withState { visit(event, $0, $1, $2) }
+        }
       }
     }
     return count
@@ -504,13 +537,6 @@ public final class Timeline {
     return start
   }
 
-  /// Goes on by a number of events, or back by a negative one.
-  public func step(_ count: Int) throws(TraceError) {
-    let now = event
-    let back = UInt64(count.magnitude)
-    try seek(event: count < 0 ? now - min(now, back) : now + back)
-  }
-
   /// Goes to after the next event that maps, frees or is an error.
   ///
   /// - Returns: Whether there is one among the events read.
@@ -563,22 +589,5 @@ public final class Timeline {
   private static func fingerprint(_ engine: borrowing DMADebug) -> UInt64 {
     // Neither ever shrinks.
     engine.changeCount &+ UInt64(engine.errorCount)
-  }
-
-  /// The message after now, or before it, and going there.
-  ///
-  /// - Parameter errorsOnly: lines of the log that are no error are passed over.
-  /// - Returns: its position in ``entries``, `nil` when there is none.
-  @discardableResult
-  public func seekEntry(forwards: Bool, errorsOnly: Bool) throws(TraceError) -> Int? {
-    let now = event
-    func isWanted(_ entry: Entry) -> Bool { !errorsOnly || entry.report.kind.isError }
-    let index =
-      forwards
-      ? entries.firstIndex { $0.event > now && isWanted($0) }
-      : entries.lastIndex { $0.event < now && isWanted($0) }
-    guard let index else { return nil }
-    try seek(event: entries[index].event)
-    return index
   }
 }

@@ -185,7 +185,7 @@ import Testing
     #expect(wrong.errors.contains("has no finding"))
   }
 
-  /// dma-debug has no report of it: the buffer is shown, or the event.
+  /// dma-debug has no report of it: the finding is a row of its own.
   @Test func theCommandOfAFindingOfSharingShowsIt() throws {
     func open(_ scenario: String, _ fault: String, _ rule: String) throws -> String {
       let recorded = try Program.run([
@@ -203,10 +203,9 @@ import Testing
     }
     let buffer = try open("camera", "detach-while-mapped", "DMA203")
     #expect(buffer.contains("DMA203 detach-while-mapped: "), "\(buffer)")
-    #expect(buffer.contains("exported by pipewire-1105"))
     let range = try open("dmaengine", "unsynced-range", "DMA214")
     #expect(range.contains("DMA214 "), "\(range)")
-    #expect(range.contains("dma_iova_"))
+    #expect(range.contains(" lint "))
   }
 
   @Test func theEnvironmentNamesFormatAndSettings() throws {

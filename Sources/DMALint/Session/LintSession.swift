@@ -63,6 +63,16 @@ package struct LintSession {
   /// settings say of them is not applied yet.
   package var findings: [Finding] { collector.findings }
 
+  /// How many findings there are so far, before settings leave out any.
+  package var count: Int { collector.findings.count }
+
+  /// The findings so far as the settings have them, but for their fingerprints, which they get at the
+  /// end.
+  package var configuredFindings: [Finding] {
+    var used: Set<Int> = []
+    return configuration.apply(collector.findings, used: &used)
+  }
+
   // MARK: Events
 
   /// Takes over what was mapped before the first event, of a saved dump: nothing is said of it.

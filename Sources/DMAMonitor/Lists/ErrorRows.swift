@@ -22,11 +22,11 @@ struct ErrorRows {
     return order.indices.contains(row) ? order[row] : nil
   }
 
-  /// The position of the message among the timeline's entries.
-  func position(_ row: Int) -> Int? { self.row(row).flatMap { errors.position($0) } }
+  /// What a row stands for.
+  func item(_ row: Int) -> ErrorList.Item? { self.row(row).flatMap { errors.item($0) } }
 
-  /// All messages of a row.
-  func members(_ row: Int) -> [Int]? {
+  /// All that a row stands for.
+  func members(_ row: Int) -> [ErrorList.Item]? {
     self.row(row).map { errors.members($0) }
   }
 }

@@ -137,20 +137,8 @@ struct ReplayCommand: FileCommand {
       report.say($0, $1)
     }
     let waiting = isTerminal ? launcher.takeOver() : nil
-    let budget = reader.settings.historyBytes
     let trace = self.trace ?? (StandardInput.isCapture ? "-" : Self.desktop)
-    let isDesktop = trace == Self.desktop && finding == nil
-    var state = isDesktop ? try desktop(isLive: isTerminal, budget) : try open(trace, budget)
-    state.settings = reader.settings
-    if state.settings.beginsAsTree { state.places[.mappings, default: .init()].isTree = true }
-    for warning in reader.warnings { state.say(warning) }
-    if let finding {
-      guard trace != "-" else { throw CommandError("--finding wants a trace in a file") }
-      let found = try self.finding(finding, trace)
-      state.resumeEvent = found.eventNumber
-      // View 2 has what dma-debug reports; the rest is shown where it came up.
-      if found.rule.isOfKernel { state.view = .errors } else { state.show(found) }
-    }
+    var state = try state(trace, reader, isTerminal: isTerminal)
     guard isTerminal else {
       try begin(&state)
       return try launcher.printScreen(
@@ -168,31 +156,47 @@ struct ReplayCommand: FileCommand {
     try launcher.runMonitor(state, session: session)
   }
 
+  /// What the monitor begins with.
+  func state(
+    _ trace: String,
+    _ reader: SettingsReader,
+    isTerminal: Bool
+  ) throws -> MonitorState {
+    let budget = reader.settings.historyBytes
+    let isDesktop = trace == Self.desktop && finding == nil
+    var state = isDesktop ? try desktop(isLive: isTerminal, budget) : try open(trace, budget)
+    state.settings = reader.settings
+    if state.settings.beginsAsTree { state.places[.mappings, default: .init()].isTree = true }
+    for warning in reader.warnings { state.say(warning) }
+    if let finding {
+      guard trace != "-" else { throw CommandError("--finding wants a trace in a file") }
+      state.wantedFinding = finding
+      state.view = .errors
+    }
+    return state
+  }
+
   /// What the simulated desktop is called.
   private static let desktop = "sim:desktop"
 
-  /// The finding of lint with a fingerprint.
-  private func finding(_ finding: String, _ trace: String) throws -> Finding {
-    guard let run = try replay.openRun([trace] + replay.with, name: { $0 }) else {
-      throw CommandError("--with takes captures of the same run: traces, and a kernel log or none")
+  /// What lint beside the monitor is to know.
+  ///
+  /// - Returns: The options, and what is wrong with the settings when they are not what was asked for.
+  private func lintOptions(_ run: TimelineRun) throws -> (
+    MonitorLint.Options, String?
+  ) {
+    var settings = LintConfiguration()
+    var warning: String?
+    do {
+      settings = try lint.configuration()
+    } catch {
+      // A project's file must not keep anybody from looking at a trace.
+      guard lint.lintConfig == nil, finding == nil else { throw error }
+      warning = "lint goes without settings: \(error)"
     }
-    var replay = run.replay
-    var session = LintSession(
-      &replay,
-      captures: run.captures,
-      // What settings hide can be opened all the same.
-      try lint.configuration().showingAll,
-      log: run.log
-    )
-    _ = try replay.run(to: .end) { replay, event in session.observe(&replay, event) }
-    let findings = session.finish(&replay).traces.flatMap(\.findings)
-    guard let found = findings.first(where: { $0.identifier == finding }) else {
-      throw CommandError(
-        "\(displayName(trace)) has no finding '\(String(escaping: finding.utf8))';"
-          + " 'dmatop lint --format json' lists them"
-      )
-    }
-    return found
+    // What settings hide can be opened all the same.
+    if finding != nil { settings = settings.showingAll }
+    return (MonitorLint.Options(captures: run.captures, settings, log: run.log), warning)
   }
 
   /// What was asked for on the command line goes before a session.
@@ -224,11 +228,11 @@ struct ReplayCommand: FileCommand {
   }
 
   private func open(_ path: String, _ budget: Int) throws -> MonitorState {
-    MonitorState(
-      path: path,
-      moment: at,
-      timeline: try replay.timeline(path, gates: gates, budget: budget)
-    )
+    let run = try replay.timeline(path, gates: gates, budget: budget)
+    let (options, warning) = try lintOptions(run)
+    var state = MonitorState(path: path, moment: at, timeline: run.timeline, lint: options)
+    if let warning { state.say(warning) }
+    return state
   }
 
   /// The desktop at work: as time passes on a terminal, else two seconds of it.

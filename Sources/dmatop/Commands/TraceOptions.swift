@@ -220,13 +220,23 @@ struct ReplayArguments: ParsableArguments {
     return options
   }
 
-  /// A trace with time travel.
+  /// A trace with time travel, and the kernel log beside it.
   ///
   /// - Parameter budget: bytes for all that is kept to go back.
-  func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> Timeline {
+  func timeline(_ path: String, gates: GateArguments, budget: Int) throws -> TimelineRun {
     var options = try options(gates)
-    let reader = try merging(Self.input(path, &options), passingLogs: true)
-    return try Timeline(reader, options: options, budget: budget)
+    var log: LogJoin?
+    var logs: Set<String> = []
+    let reader = try merging(Self.input(path, &options)) { path, reader in
+      var reader = reader
+      if log == nil { log = try LogJoin(&reader, path: path) }
+      logs.insert(path)
+    }
+    return TimelineRun(
+      timeline: try Timeline(reader, options: options, budget: budget),
+      captures: [path] + with.filter { !logs.contains($0) },
+      log: log
+    )
   }
 
   /// A replay of the trace at a path, `-` for standard input.
@@ -244,16 +254,17 @@ struct ReplayArguments: ParsableArguments {
 
   /// The reader with the captures of `--with` beside it.
   ///
-  /// - Parameter passingLogs: Kernel logs among them are passed over; else they are an error.
+  /// - Parameter takeLog: Takes a kernel log among them; without it one is an error.
   private func merging(
     _ reader: any TraceReader,
-    passingLogs: Bool = false
+    takeLog: ((String, LogReader) throws -> Void)? = nil
   ) throws -> any TraceReader {
     var readers = [reader]
     for path in with {
-      if passingLogs, try SimulationOptions.simulation(path: path) == nil,
-        case .log = try Capture(path: path)
+      if let takeLog, try SimulationOptions.simulation(path: path) == nil,
+        case .log(let log) = try Capture(path: path)
       {
+        try takeLog(path, log)
         continue
       }
       readers.append(try Self.reader(path))
@@ -283,6 +294,15 @@ struct ReplayArguments: ParsableArguments {
   func open(_ reader: any TraceReader, _ gates: GateArguments? = nil) throws -> Replay {
     try Replay(reader: merging(reader), options: gates.map { try options($0) } ?? options())
   }
+}
+
+/// Captures of one run with time travel.
+struct TimelineRun {
+  var timeline: Timeline
+  /// The traces, as they were named.
+  var captures: [String]
+  /// The first kernel log among them.
+  var log: LogJoin?
 }
 
 /// Captures of one run, to be replayed as one.

@@ -26,7 +26,7 @@ import Testing
 
   @Test(arguments: [
     "[severity]\nDMA104 = 'note'\n", "[ severity ]\n", "[\"severity\"]\n", "['severity']\n",
-    "ignore = [\n  'DMA109',\n]\n", "ignore = ['}', \"]\", # ]}\n]\n",
+    "ignore = [\n  'DMA109',\n]\n", "ignore = [ # ]}\n  'DMA109', \"DMA1\"]\n",
     "[[suppress]]\nrule = 'DMA019'\nreason = \"\"\"\n[\n[=]\"\"\"\n",
     "[[suppress]]\nrule = 'DMA019'\nreason = '''\n[\n\\'''\n[severity]\n",
     "[[suppress]]\nrule = 'DMA019'\nreason = \"[\\\"\"\nexpires = \"2027-06-30\"\n",

@@ -63,9 +63,9 @@ package final class OutputFile {
       throw Self.failure(path)
     }
     self.draft = draft
+    // Not among those that a signal removes: its path begins at the directory, not at the working one.
     descriptor = draft.descriptor
     isTerminal = false
-    DraftRemoval.begin(Array(draft.path.utf8CString))
   }
 
   /// Why something is not written over, or into.
